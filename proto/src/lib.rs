@@ -1,0 +1,37 @@
+//! The contract of the control plane: Rust types of every message and service in `proto/utopia`, the descriptors with
+//! their options and comments, and what is derived from the options.
+
+pub mod codec;
+pub mod policy;
+pub mod status;
+
+/// The encoded `FileDescriptorSet` of the whole contract, with custom options and comments.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The descriptors as a pool.
+///
+/// # Panics
+/// Never for a build that passed its tests: the descriptors are compiled in.
+#[must_use]
+pub fn descriptor_pool() -> prost_reflect::DescriptorPool {
+    prost_reflect::DescriptorPool::decode(DESCRIPTORS).expect("compiled-in descriptors are valid")
+}
+
+macro_rules! package {
+    ($area:ident, $doc:literal, $($file:literal),+) => {
+        #[doc = $doc]
+        pub mod $area {
+            /// Version 1.
+            #[allow(missing_docs, clippy::all, reason = "generated; the comments of the .proto files are the documentation")]
+            pub mod v1 {
+                $(include!(concat!(env!("OUT_DIR"), $file));)+
+            }
+        }
+    };
+}
+
+package!(api, "Method options.", "/utopia.api.v1.rs");
+package!(iam, "People.", "/utopia.iam.v1.rs");
+package!(node, "Nodes and the node API.", "/utopia.node.v1.rs");
+package!(claim, "GPU claims.", "/utopia.claim.v1.rs");
+package!(link, "The agents' link and enrolment.", "/utopia.link.v1.rs", "/link/utopia.link.v1.rs");
