@@ -1,0 +1,131 @@
+//! What can go wrong, free of any transport, and its one translation into a gRPC status.
+
+use std::borrow::Cow;
+
+use tonic::{Code, Status};
+
+/// An operation that could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such thing, or none the caller may know of.
+    #[error("{kind} {name} does not exist")]
+    NotFound {
+        /// What was looked for, e.g. `claim`.
+        kind: &'static str,
+        /// Its id or name.
+        name: String,
+    },
+    /// It is there already.
+    #[error("{message}")]
+    AlreadyExists {
+        /// A stable word.
+        reason: &'static str,
+        /// A sentence.
+        message: String,
+    },
+    /// A field breaks its rule.
+    #[error("{field}: {rule}")]
+    Invalid {
+        /// Path of the field as in JSON, e.g. `spec.resources.gpuCount`.
+        field: Cow<'static, str>,
+        /// The rule, as the end of a sentence that begins with the field.
+        rule: Cow<'static, str>,
+    },
+    /// Things do not stand so that it could be done.
+    #[error("{message}")]
+    FailedPrecondition {
+        /// A stable word.
+        reason: Cow<'static, str>,
+        /// A sentence.
+        message: String,
+    },
+    /// No credentials, or none that hold.
+    #[error("{message}")]
+    Unauthenticated {
+        /// A stable word.
+        reason: &'static str,
+        /// A sentence.
+        message: &'static str,
+    },
+    /// The caller may not.
+    #[error("{message}")]
+    Denied {
+        /// A stable word.
+        reason: &'static str,
+        /// A sentence.
+        message: String,
+    },
+    /// Something this depends on is away.
+    #[error("{message}")]
+    Unavailable {
+        /// A stable word.
+        reason: Cow<'static, str>,
+        /// A sentence that names what to look at.
+        message: String,
+    },
+    /// It took too long.
+    #[error("{message}")]
+    DeadlineExceeded {
+        /// A sentence.
+        message: String,
+    },
+    /// An answer of a node that already is a status.
+    #[error("{}", .0.message())]
+    Node(Box<Status>),
+    /// A fault of ours; the client learns nothing of it.
+    #[error("{context}")]
+    Internal {
+        /// What was being done, e.g. `load users`.
+        context: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// A field breaks its rule.
+    pub fn invalid(field: impl Into<Cow<'static, str>>, rule: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid { field: field.into(), rule: rule.into() }
+    }
+
+    /// No such thing.
+    pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
+        Self::NotFound { kind, name: name.to_string() }
+    }
+
+    /// A fault of ours, with what was being done.
+    pub fn internal(context: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal { context, source: source.into() }
+    }
+}
+
+/// The result of an operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        let status = |code, reason: &str, field: Option<&str>| utopia_proto::status::status(code, reason, &message, field);
+        match &error {
+            Error::NotFound { .. } => status(Code::NotFound, "NotFound", None),
+            Error::AlreadyExists { reason, .. } => status(Code::AlreadyExists, reason, None),
+            Error::Invalid { field, .. } => status(Code::InvalidArgument, "InvalidField", Some(field)),
+            Error::FailedPrecondition { reason, .. } => status(Code::FailedPrecondition, reason, None),
+            Error::Unauthenticated { reason, .. } => status(Code::Unauthenticated, reason, None),
+            Error::Denied { reason, .. } => status(Code::PermissionDenied, reason, None),
+            Error::Unavailable { reason, .. } => status(Code::Unavailable, reason, None),
+            Error::DeadlineExceeded { .. } => status(Code::DeadlineExceeded, "DeadlineExceeded", None),
+            Error::Node(status) => Status::clone(status),
+            Error::Internal { context, source } => {
+                tracing::error!(error = %chain(&**source), "{context} failed");
+                utopia_proto::status::status(Code::Internal, "Internal", "an internal error occurred; the server's log has it", None)
+            }
+        }
+    }
+}
+
+/// An error with its sources, for the log.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
