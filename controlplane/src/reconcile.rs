@@ -1,0 +1,3 @@
+//! Brings what is wanted and what is seen together.
+
+pub mod plan;

@@ -1,0 +1,119 @@
+//! Claims that wait: the oldest first, and a younger one may pass where the older does not fit.
+//!
+//! Room only shrinks within a pass, so what did not fit once is not tried again.
+
+use std::{collections::HashMap, time::Duration};
+
+use utopia_proto::claim::v1::ClaimPhase;
+
+use super::{NodeView, Snapshot, Step, capacity::Capacity, reason, shape::Shape};
+use crate::model::Claim;
+
+/// How long a claim pauses after its node found a GPU in use: about a heartbeat, after which the GPU shows as busy here too.
+const PAUSE_AFTER_BUSY: Duration = Duration::from_secs(5);
+
+/// Why a claim waits.
+pub(super) struct Refusal {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+
+    /// No node has the GPUs free. `largest` is the most that one node has, free or not.
+    pub(super) fn short_of(shape: &Shape<'_>, largest: usize) -> Self {
+        let message = if largest < shape.gpu_count {
+            format!("no node that is online has {shape}")
+        } else {
+            format!("no node that is online has {shape} free")
+        };
+        Self::new(reason::INSUFFICIENT_GPUS, message)
+    }
+}
+
+/// Whether anything can be placed at all.
+pub(super) enum Outlook {
+    /// Some node can be used.
+    Open,
+    /// Some node is about to report its containers, and none can be used before.
+    Unsettled,
+    /// No node can be used.
+    Closed(Refusal),
+}
+
+/// Places what fits, and says why the rest waits.
+pub(super) fn place(snapshot: &Snapshot<'_>, steps: &mut Vec<Step>) {
+    let queue = waiting(snapshot);
+    if queue.is_empty() {
+        return;
+    }
+    match outlook(snapshot.nodes) {
+        Outlook::Open => place_each(snapshot, &queue, steps),
+        Outlook::Unsettled => {}
+        Outlook::Closed(refusal) => queue.iter().for_each(|claim| wait(claim, &refusal, steps)),
+    }
+}
+
+/// The claims that wait, in the order in which they are served.
+pub(super) fn waiting<'a>(snapshot: &Snapshot<'a>) -> Vec<&'a Claim> {
+    let is_pending = |claim: &&Claim| matches!(claim.phase, ClaimPhase::Unspecified | ClaimPhase::Pending);
+    let mut queue: Vec<_> = snapshot.claims.iter().filter(|claim| claim.deleted_at.is_none()).filter(is_pending).collect();
+    queue.sort_by_key(|claim| (claim.created_at, claim.id));
+    queue
+}
+
+/// Whether the fleet as a whole can take anything.
+pub(super) fn outlook(nodes: &[NodeView]) -> Outlook {
+    if nodes.iter().any(NodeView::is_usable) {
+        return Outlook::Open;
+    }
+    let mut online = nodes.iter().filter(|node| node.online).peekable();
+    if nodes.is_empty() {
+        Outlook::Closed(Refusal::new(reason::NO_NODES, "no node has joined"))
+    } else if online.peek().is_none() {
+        Outlook::Closed(Refusal::new(reason::NO_NODES, "no node is online"))
+    } else if online.any(|node| node.runtime_ready) {
+        Outlook::Unsettled
+    } else {
+        let message = "the container runtime answers on no node that is online";
+        Outlook::Closed(Refusal::new(reason::RUNTIME_UNAVAILABLE, message))
+    }
+}
+
+fn place_each<'a>(snapshot: &Snapshot<'a>, queue: &[&'a Claim], steps: &mut Vec<Step>) {
+    let mut capacity = Capacity::new(snapshot);
+    let mut refusals: HashMap<Shape<'a>, Refusal> = HashMap::new();
+    for claim in queue.iter().filter(|claim| !pauses(claim, snapshot)) {
+        let shape = Shape::of(claim);
+        if let Some(refusal) = refusals.get(&shape) {
+            wait(claim, refusal, steps);
+        } else if let Some((node, gpus)) = capacity.take(&shape) {
+            steps.push(Step::Place { claim: claim.id, generation: claim.generation, node: node.id, gpus });
+        } else {
+            let refusal = Refusal::short_of(&shape, capacity.largest(&shape));
+            wait(claim, &refusal, steps);
+            refusals.insert(shape, refusal);
+        }
+    }
+}
+
+/// The claim has just come back from a node that found a GPU in use.
+fn pauses(claim: &Claim, snapshot: &Snapshot<'_>) -> bool {
+    let since = Duration::try_from(snapshot.now.duration_since(claim.updated_at)).unwrap_or_default();
+    claim.reason == reason::GPU_BUSY && since < PAUSE_AFTER_BUSY
+}
+
+/// A step, if the claim does not say so already.
+fn wait(claim: &Claim, refusal: &Refusal, steps: &mut Vec<Step>) {
+    if claim.reason != refusal.reason || claim.message != refusal.message {
+        steps.push(Step::Wait {
+            claim: claim.id,
+            generation: claim.generation,
+            reason: refusal.reason,
+            message: refusal.message.clone(),
+        });
+    }
+}

@@ -1,0 +1,56 @@
+//! What a claim asks of GPUs, in a form that equal claims share.
+
+use std::fmt;
+
+use utopia_proto::claim::v1::Resources;
+
+use crate::model::Claim;
+
+/// What every GPU of a claim must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Filter<'a> {
+    model: &'a str,
+    memory_mb: i64,
+}
+
+impl Filter<'_> {
+    /// Whether the product name will do. `lowercase_name` is in lower case.
+    pub(super) fn admits_name(&self, lowercase_name: &str) -> bool {
+        self.model.is_empty() || lowercase_name.contains(&self.model.to_lowercase())
+    }
+
+    /// Whether so much memory will do.
+    pub(super) fn admits_memory(&self, bytes: u64) -> bool {
+        bytes / (1024 * 1024) >= u64::try_from(self.memory_mb).unwrap_or(0)
+    }
+}
+
+/// How many GPUs, and what each of them must be. Displays as e.g. `2 GPUs of model A100 with 40960 MiB or more`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Shape<'a> {
+    pub(super) gpu_count: usize,
+    pub(super) filter: Filter<'a>,
+}
+
+impl<'a> Shape<'a> {
+    /// What the claim asks for.
+    pub(super) fn of(claim: &'a Claim) -> Self {
+        let filter =
+            |resources: &'a Resources| Filter { model: resources.gpu_model.trim(), memory_mb: resources.gpu_memory_mb.max(0) };
+        let filter = claim.spec.resources.as_ref().map_or(Filter { model: "", memory_mb: 0 }, filter);
+        Self { gpu_count: claim.gpu_count(), filter }
+    }
+}
+
+impl fmt::Display for Shape<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.gpu_count, if self.gpu_count == 1 { "GPU" } else { "GPUs" })?;
+        if !self.filter.model.is_empty() {
+            write!(f, " of model {}", self.filter.model)?;
+        }
+        if self.filter.memory_mb > 0 {
+            write!(f, " with {} MiB or more", self.filter.memory_mb)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! The planner under a table of situations.
