@@ -39,13 +39,11 @@ impl Csr {
         if info.subject.iter().next().is_some() || !info.attributes().is_empty() {
             return Err(Error::CsrInvalid { problem: "asks for an identity" });
         }
-        let parsed =
-            CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der)).map_err(|error| match error {
-                rcgen::Error::InvalidCertificationRequestSignature => {
-                    Error::CsrInvalid { problem: "is not signed by its own key" }
-                }
-                _ => unreadable(),
-            })?;
+        let parsed = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der));
+        let parsed = parsed.map_err(|error| {
+            let forged = error == rcgen::Error::InvalidCertificationRequestSignature;
+            Error::CsrInvalid { problem: if forged { "is not signed by its own key" } else { "cannot be read" } }
+        })?;
         Ok(Self { public_key: parsed.public_key })
     }
 
