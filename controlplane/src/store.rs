@@ -1,0 +1,82 @@
+//! What the control plane remembers, in SQLite or PostgreSQL: one set of queries for both. All SQL of the crate is in here.
+//!
+//! Rows are only ever changed by compare-and-swap, by a key that is unique, or under the lock of the row that orders the change:
+//! on PostgreSQL several replicas write at once, and there a lost race shows in the number of changed rows, not as an error.
+//! Nothing here decides: placing, quota policy and retries are the callers'.
+
+mod batch;
+mod claims;
+mod enrolment;
+mod gpus;
+mod join_tokens;
+mod ledger;
+mod nodes;
+mod open;
+mod placement;
+mod roles;
+mod row;
+mod signing_keys;
+mod users;
+
+use sqlx::{Any, AnyPool, Connection as _, Transaction};
+
+pub use self::{
+    claims::{AdmitError, Admitted, NewClaim},
+    enrolment::{EnrolError, EnrolNode},
+    join_tokens::NewJoinToken,
+    nodes::DeleteNodeOutcome,
+    open::Options,
+    placement::{PlaceOutcome, StatusChange, Waiting},
+    signing_keys::SigningKey,
+};
+use crate::error::{Error, Result};
+
+/// The database. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// SQLite: one connection, because a second writer would only wait or fail. PostgreSQL: the same pool as `read`.
+    write: AnyPool,
+    read: AnyPool,
+    /// SQLite takes its write lock at the beginning, so that no transaction finds halfway that it came too late.
+    begin: &'static str,
+}
+
+impl Store {
+    /// Answers when the database can be asked.
+    pub async fn ping(&self) -> Result<()> {
+        self.read.acquire().await.doing("reach the database")?.ping().await.doing("reach the database")
+    }
+
+    /// Waits for what is under way, then closes the connections. SQLite's log is written back into its file.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    /// A transaction that may write; dropped, it is rolled back.
+    async fn transaction(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.write.begin_with(self.begin).await
+    }
+}
+
+/// Turns what the database says into an error of the crate, with what was being done as a present-tense phrase.
+trait Doing<T> {
+    fn doing(self, context: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for Result<T, sqlx::Error> {
+    fn doing(self, context: &'static str) -> Result<T> {
+        self.map_err(|error| match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                tracing::error!(%error, "the database cannot be reached: {context}");
+                Error::Unavailable { reason: "DatabaseUnavailable".into(), message: "the database does not answer".to_owned() }
+            }
+            error => Error::internal(context, error),
+        })
+    }
+}
+
+/// Another row has this key already.
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

@@ -1,0 +1,43 @@
+//! Many rows in one statement. Row by row, ten thousand of them cost half a second; in statements of five hundred, a few
+//! milliseconds.
+
+use std::fmt::Write as _;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
+/// The most rows of one statement: SQLite takes 32,766 values, and larger statements are no faster.
+pub(super) const ROWS: usize = 500;
+
+/// A statement with its list of placeholders: `head`, then `rows` times `row` with commas between, then `tail`. Each `$` in `row`
+/// becomes the next free number after `taken`.
+pub(super) fn statement(head: &'static str, row: &'static str, rows: usize, tail: &'static str, taken: usize) -> SqlStr {
+    let mut sql = String::with_capacity(head.len() + rows * (row.len() + 8) + tail.len());
+    sql.push_str(head);
+    let mut number = taken;
+    for index in 0..rows {
+        if index > 0 {
+            sql.push(',');
+        }
+        let mut parts = row.split('$');
+        sql.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            number += 1;
+            // Writing to a string does not fail.
+            let _ = write!(sql, "${number}{part}");
+        }
+    }
+    sql.push_str(tail);
+    // Nothing but the literals of this crate and numbers went in.
+    AssertSqlSafe(sql).into_sql_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::statement;
+
+    #[test]
+    fn placeholders_are_numbered_on() {
+        let sql = statement("insert into t values ", "($, cast($ as bigint))", 2, " on conflict do nothing", 1);
+        assert_eq!(sql.as_str(), "insert into t values ($2, cast($3 as bigint)),($4, cast($5 as bigint)) on conflict do nothing");
+    }
+}
