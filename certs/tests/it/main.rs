@@ -1,5 +1,7 @@
 //! The authority as its users see it: files on disk, and real TLS handshakes between both ends of the link.
 
+#![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
+
 mod authority;
 mod handshake;
 mod recovery;
