@@ -180,7 +180,8 @@ pub enum Step {
     },
 }
 
-/// The stable words for why a claim stands where it stands. A node has further ones for containers that it could not make.
+/// The stable words for why a claim stands where it stands, or why a node cannot take it. A node has further ones for containers that
+/// it could not make.
 pub mod reason {
     /// No node is online.
     pub const NO_NODES: &str = "NoNodes";
@@ -190,6 +191,10 @@ pub mod reason {
     pub const RUNTIME_UNAVAILABLE: &str = "RuntimeUnavailable";
     /// The node is offline.
     pub const NODE_LOST: &str = "NodeLost";
+    /// The node cannot take a claim because it is offline.
+    pub const NODE_OFFLINE: &str = "NodeOffline";
+    /// The node cannot take a claim before it has reported its containers.
+    pub const INVENTORY_INCOMPLETE: &str = "InventoryIncomplete";
     /// The node was deleted.
     pub const NODE_DELETED: &str = "NodeDeleted";
     /// The container vanished.

@@ -92,11 +92,11 @@ fn explain_node(node: &NodeView, shape: &Shape<'_>, held: &HashSet<&str>) -> Nod
 
 fn hindrance(node: &NodeView, shape: &Shape<'_>, free: usize) -> Option<(&'static str, String)> {
     if !node.online {
-        Some(("NodeOffline", "the node is offline".to_owned()))
+        Some((reason::NODE_OFFLINE, "the node is offline".to_owned()))
     } else if !node.runtime_ready {
         Some((reason::RUNTIME_UNAVAILABLE, "the node's container runtime does not answer".to_owned()))
     } else if !node.inventory_complete {
-        Some(("InventoryIncomplete", "the node has yet to report its containers".to_owned()))
+        Some((reason::INVENTORY_INCOMPLETE, "the node has yet to report its containers".to_owned()))
     } else if free < shape.gpu_count {
         Some((reason::INSUFFICIENT_GPUS, format!("the claim wants {shape}; {free} of the node's GPUs could be given to it")))
     } else {
