@@ -1,2 +1,37 @@
-//! placeholder
-fn main() {}
+//! `aiinfra`: GPU claims, nodes and join tokens from the command line.
+//!
+//! A client of the JSON API and nothing more: what it can do, curl can do as well.
+
+mod api;
+mod args;
+mod client;
+mod command;
+mod config;
+mod output;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::output::{printable, say};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match command::run(args::Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {}", printable(&format!("{error:#}"))));
+            if let Some(hint) = error.downcast_ref::<client::Error>().and_then(client::Error::hint) {
+                say(&format!("hint: {hint}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,214 @@
+//! What can be typed, and what `--help` says about it. No behaviour beyond parsing.
+
+mod claims;
+mod value;
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use claims::{ClaimsCommand, CreateClaim};
+pub(crate) use value::{EnvVar, Port, Seconds, Volume};
+
+const FIRST_STEPS: &str = "\
+First steps on one machine:
+  aiinfra up                                  start everything; prints where the administrator's password is
+  aiinfra register alice                      make a user (in another terminal)
+  aiinfra login alice                         keep a token for this server
+  aiinfra claims create busybox --wait -- sleep 600
+  aiinfra claims list
+
+One more machine:
+  aiinfra login admin
+  aiinfra join-token create                   prints the command to run there
+
+Environment: UTOPIA_URL is the server, UTOPIA_TOKEN a token that takes the place of the one kept by `login`,
+UTOPIA_PASSWORD the password for `login` and `register`.";
+
+/// GPU claims, nodes and join tokens from the command line, and the whole system in one command.
+#[derive(Debug, Parser)]
+#[command(name = "aiinfra", version, after_help = FIRST_STEPS, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// The server [default: the one of `config set-url`, else http://127.0.0.1:8080]
+    #[arg(long, env = "UTOPIA_URL", hide_env_values = true, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// A PEM file with CA certificates to trust for an https server, beside those of the system
+    #[arg(long, env = "UTOPIA_CA_CERTIFICATE", hide_env_values = true, global = true, value_name = "FILE")]
+    pub(crate) ca_certificate: Option<PathBuf>,
+    /// How results are written
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs: what the server answered
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Register a new user
+    #[command(after_help = PASSWORD_SOURCES)]
+    Register(Credentials),
+    /// Log in, and keep the token for this server
+    #[command(after_help = PASSWORD_SOURCES)]
+    Login(Credentials),
+    /// Forget the token kept for this server
+    Logout,
+    /// Ask for GPUs, and see what became of it
+    #[command(subcommand, alias = "claim")]
+    Claims(ClaimsCommand),
+    /// The machines
+    #[command(subcommand, alias = "node")]
+    Nodes(NodesCommand),
+    /// Tokens with which machines join (administrators)
+    #[command(subcommand, alias = "join-tokens")]
+    JoinToken(JoinTokenCommand),
+    /// The settings of this command, kept in a file
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+const PASSWORD_SOURCES: &str = "\
+The password is taken from standard input with --password-stdin, else from UTOPIA_PASSWORD, else asked for on the terminal.
+
+  aiinfra login alice
+  aiinfra login admin --password-stdin < data/admin-password";
+
+/// Who, and where the password comes from.
+#[derive(Debug, Args)]
+pub(crate) struct Credentials {
+    /// The user name; asked for on the terminal when left out
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) username: Option<String>,
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodesCommand {
+    /// List nodes by host name
+    #[command(alias = "ls")]
+    List(ListNodes),
+    /// Show one node and its GPUs
+    Get(ById),
+    /// Show a node's present readings, asked of the machine itself
+    Status(ById),
+    /// Approve a pending node: prints the command that lets it join, once, within an hour (administrators)
+    Approve(ById),
+    /// Delete a node: its certificate is refused from now on, its containers are left as they are (administrators)
+    #[command(alias = "rm")]
+    Delete(DeleteNode),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListNodes {
+    /// Only nodes in this state
+    #[arg(long, value_enum)]
+    pub(crate) status: Option<NodeState>,
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// The states of a node, in the server's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NodeState {
+    /// Announced, not yet joined
+    Pending,
+    /// Connected
+    Online,
+    /// Joined and not connected
+    Offline,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteNode {
+    #[command(flatten)]
+    pub(crate) node: ById,
+    /// Delete it although claims are placed there; they fail
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JoinTokenCommand {
+    /// Make a join token, and print the command to run on the machine that joins
+    Create(CreateJoinToken),
+    /// List the tokens that can still be used
+    #[command(alias = "ls")]
+    List(Page),
+    /// Revoke a token; machines that joined with it stay
+    #[command(alias = "rm")]
+    Revoke(ById),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateJoinToken {
+    /// How long it can be used, e.g. 30m, 12h, 7d; at most 30d
+    #[arg(long, default_value = "1h", value_name = "TIME")]
+    pub(crate) ttl: Seconds,
+    /// How many machines may join with it; 0 for any number
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) max_uses: u32,
+    /// What it is for
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+    pub(crate) description: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Talk to this server from now on, unless --url or UTOPIA_URL says otherwise
+    SetUrl {
+        /// E.g. https://utopia.example
+        url: String,
+    },
+    /// Show the settings in force and where they are kept; tokens are not shown
+    Show,
+}
+
+/// Names one object.
+#[derive(Debug, Args)]
+pub(crate) struct ById {
+    /// The id, as `list` shows it
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: String,
+}
+
+/// Part of a list.
+#[derive(Debug, Args)]
+pub(crate) struct Page {
+    /// Which page, from 1
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) page: u32,
+    /// How many on a page, at most 100
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

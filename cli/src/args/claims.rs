@@ -1,0 +1,119 @@
+//! `aiinfra claims …`.
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{ById, EnvVar, Page, Port, Seconds, Volume};
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  aiinfra claims create registry.example:5000/team/train:1
+  aiinfra claims create --gpus 2 --gpu-model A100 --gpu-memory-mb 40000 --wait registry.example:5000/team/train:1
+  aiinfra claims create --gpus 0 -e MODE=test -p 8080:80 -v /srv/data:/data busybox -- sh -c 'httpd -f'";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClaimsCommand {
+    /// Make a claim: an image, and the GPUs it gets
+    ///
+    /// The claim is accepted at once, and placed and started in the background. One that no machine has room for waits;
+    /// `claims explain` says why.
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(Box<CreateClaim>),
+    /// List claims, newest first: your own, or everybody's for operators and administrators
+    #[command(alias = "ls")]
+    List(ListClaims),
+    /// Show one claim
+    Get(ById),
+    /// Say why a claim waits: its place in the queue, and what each node and GPU lacks
+    Explain(ById),
+    /// Follow a claim until it has ended or is deleted
+    Watch(ById),
+    /// Delete a claim; its container is removed and its GPUs become free
+    #[command(alias = "rm")]
+    Delete(ById),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateClaim {
+    /// The image, e.g. registry.example:5000/team/train:1
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) image: String,
+    /// How many GPUs; 0 for none
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) gpus: u32,
+    /// Only GPUs whose product name contains this, e.g. A100
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) gpu_model: Option<String>,
+    /// Only GPUs with at least this much memory, in MiB
+    #[arg(long, value_name = "MIB")]
+    pub(crate) gpu_memory_mb: Option<u32>,
+    /// Memory limit of the container, in MiB
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory_mb: Option<u32>,
+    /// CPU limit of the container, in cores
+    #[arg(long, value_name = "CORES")]
+    pub(crate) cpus: Option<f64>,
+    /// Set an environment variable (repeatable)
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<EnvVar>,
+    /// Open a port of the container on its machine (repeatable); without HOST the machine chooses
+    #[arg(short, long, value_name = "[HOST:]CONTAINER[/udp]")]
+    pub(crate) port: Vec<Port>,
+    /// Mount a directory of the machine (repeatable); it must lie under the agent's allow-list
+    #[arg(short, long, value_name = "HOST:CONTAINER")]
+    pub(crate) volume: Vec<Volume>,
+    /// Working directory in the container
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) workdir: Option<String>,
+    /// What happens when the machine is lost
+    #[arg(long, value_enum, value_name = "POLICY")]
+    pub(crate) on_node_loss: Option<OnNodeLoss>,
+    /// With `--on-node-loss reschedule`: how long the machine must be lost, e.g. 30s, 5m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) reschedule_after: Option<Seconds>,
+    /// A key of yours that makes the request safe to repeat: the same key answers the same claim
+    #[arg(long, value_name = "KEY")]
+    pub(crate) request_id: Option<String>,
+    /// Wait until the claim runs or has ended; a claim that fails is an error
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// With --wait: give up after this time, e.g. 10m; the claim stays
+    #[arg(long, value_name = "TIME", requires = "wait")]
+    pub(crate) timeout: Option<Seconds>,
+    /// The command to run in place of the image's
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// What happens to a claim when its node is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnNodeLoss {
+    /// The claim waits for its machine (the default)
+    Keep,
+    /// The claim is placed elsewhere after a time
+    Reschedule,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListClaims {
+    /// Only claims in this phase
+    #[arg(long, value_enum)]
+    pub(crate) phase: Option<ClaimPhase>,
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// The phases of a claim, in the server's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClaimPhase {
+    /// Waits for room
+    Pending,
+    /// Has a node; its container is being made
+    Scheduled,
+    /// Its container runs
+    Running,
+    /// Ended with an error
+    Failed,
+    /// Its container ended with exit code 0
+    Completed,
+}

@@ -1,0 +1,254 @@
+//! The JSON API over HTTP. Knows how to call and what an error looks like, but no operation by name.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde::Deserialize;
+use serde_json::Value;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A line of a stream is one message, and no message of the API is larger.
+const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
+
+/// A call that brought no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The server said no.
+    #[error("{message} ({code})")]
+    Refused { status: StatusCode, code: String, message: String },
+    /// The server did not answer.
+    #[error("cannot reach the server at {url}: {cause}")]
+    Unreachable { url: Url, cause: String },
+    /// What answers does not speak this API.
+    #[error("{url} does not answer like a control plane: {cause}")]
+    Unintelligible { url: Url, cause: String },
+    /// It cannot be called at all.
+    #[error("{0}")]
+    Settings(String),
+}
+
+impl Error {
+    /// What the user may try next.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED => Some("log in with `aiinfra login`"),
+            Self::Unreachable { .. } => {
+                Some("start it with `aiinfra up`, or name another server with --url or `aiinfra config set-url`")
+            }
+            Self::Refused { .. } | Self::Unintelligible { .. } | Self::Settings(_) => None,
+        }
+    }
+
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
+    }
+
+    /// Whether the same call may succeed a little later.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => {
+                status.is_server_error() && *status != StatusCode::NOT_IMPLEMENTED || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Unreachable { .. } => true,
+            Self::Unintelligible { .. } | Self::Settings(_) => false,
+        }
+    }
+}
+
+/// A server, and as whom it is called.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: Url,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(url: Url, token: Option<String>, ca_certificate: Option<&Path>) -> Result<Self, Error> {
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(ca_certificate)?)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("aiinfra/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::Settings(format!("cannot make an HTTP client: {}", cause(&error))))?;
+        Ok(Self { http, url, token })
+    }
+
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Error> {
+        self.call(self.request(Method::GET, path).query(query)).await
+    }
+
+    pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Error> {
+        self.call(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &[&str], query: &[(&str, String)]) -> Result<(), Error> {
+        self.send(self.request(Method::DELETE, path).query(query).timeout(REQUEST_TIMEOUT)).await.map(drop)
+    }
+
+    /// Messages of a server stream, one JSON document each. The stream has no time limit.
+    pub(crate) async fn stream(&self, path: &[&str]) -> Result<impl Stream<Item = Result<Value, Error>> + Unpin + use<>, Error> {
+        let request = self.request(Method::GET, path).header("accept", "application/x-ndjson");
+        let response = self.send(request).await?;
+        let url = self.url.clone();
+        let lost = self.url.clone();
+        let chunks = response.bytes_stream().map_err(move |error| unreachable(&lost, &error));
+        Ok(Box::pin(lines(chunks).map(move |line| parse_line(&url, &line?))))
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        let request = self.http.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn call(&self, request: RequestBuilder) -> Result<Value, Error> {
+        let response = self.send(request.timeout(REQUEST_TIMEOUT)).await?;
+        let body = response.bytes().await.map_err(|error| unreachable(&self.url, &error))?;
+        serde_json::from_slice(&body).map_err(|error| unintelligible(&self.url, error))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+    }
+}
+
+fn tls(ca_certificate: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
+    let unreadable =
+        |path: &Path, cause: String| Error::Settings(format!("cannot read CA certificates from {}: {cause}", path.display()));
+    let roots = match ca_certificate {
+        Some(path) => {
+            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(path, error.to_string()))?;
+            certificates.collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(path, error.to_string()))?
+        }
+        None => Vec::new(),
+    };
+    let invalid = |error: rustls::Error| Error::Settings(format!("cannot set up TLS: {error}"));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(invalid)?;
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(invalid)?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+}
+
+/// The two shapes of an error body; `code` is a word in one and a number in the other.
+#[derive(Deserialize)]
+struct ErrorBody {
+    #[serde(alias = "message")]
+    error: String,
+    #[serde(default)]
+    code: Value,
+}
+
+async fn refusal(response: Response) -> Error {
+    let status = response.status();
+    let body = response.bytes().await.unwrap_or_default();
+    match serde_json::from_slice::<ErrorBody>(&body) {
+        Ok(ErrorBody { error: message, code: Value::String(code) }) => Error::Refused { status, code, message },
+        Ok(ErrorBody { error: message, .. }) => Error::Refused { status, code: status.as_u16().to_string(), message },
+        Err(_) => {
+            let code = status.as_u16().to_string();
+            let message = format!("the server answered {}", status.canonical_reason().unwrap_or("with an error"));
+            Error::Refused { status, code, message }
+        }
+    }
+}
+
+fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
+    let cause = if error.is_timeout() { "it did not answer in time".to_owned() } else { cause(error) };
+    Error::Unreachable { url: url.clone(), cause }
+}
+
+fn unintelligible(url: &Url, error: impl ToString) -> Error {
+    Error::Unintelligible { url: url.clone(), cause: error.to_string() }
+}
+
+/// The innermost source: the layers above repeat the URL and say less.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    match innermost.downcast_ref::<std::io::Error>() {
+        Some(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        Some(_) | None => innermost.to_string(),
+    }
+}
+
+/// Cuts chunks of bytes into lines. An error ends the stream; empty lines are skipped.
+fn lines<B: AsRef<[u8]>>(chunks: impl Stream<Item = Result<B, Error>>) -> impl Stream<Item = Result<Vec<u8>, Error>> {
+    let state = (Box::pin(chunks), Vec::new());
+    futures_util::stream::try_unfold(state, async |(mut chunks, mut buffer)| {
+        loop {
+            if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                let rest = buffer.split_off(end + 1);
+                let line = std::mem::replace(&mut buffer, rest);
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                return Ok(Some((line, (chunks, buffer))));
+            }
+            match chunks.try_next().await? {
+                Some(_) if buffer.len() > MAX_LINE_BYTES => {
+                    return Err(Error::Settings("the server's answer is too long".to_owned()));
+                }
+                Some(chunk) => buffer.extend_from_slice(chunk.as_ref()),
+                None if buffer.trim_ascii().is_empty() => return Ok(None),
+                None => return Ok(Some((std::mem::take(&mut buffer), (chunks, buffer)))),
+            }
+        }
+    })
+}
+
+/// One message of a stream; a failure of the stream is its last line.
+fn parse_line(url: &Url, line: &[u8]) -> Result<Value, Error> {
+    let value: Value = serde_json::from_slice(line).map_err(|error| unintelligible(url, error))?;
+    match (value.get("error").and_then(Value::as_str), value.get("code").and_then(Value::as_str)) {
+        (Some(message), Some(code)) => {
+            let status = if code == "NotFound" { StatusCode::NOT_FOUND } else { StatusCode::INTERNAL_SERVER_ERROR };
+            Err(Error::Refused { status, code: code.to_owned(), message: message.to_owned() })
+        }
+        _ => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn cut(chunks: &[&str]) -> Vec<String> {
+        let chunks = chunks.iter().map(|chunk| Ok(chunk.as_bytes().to_vec())).collect::<Vec<_>>();
+        let lines = lines(futures_util::stream::iter(chunks)).try_collect::<Vec<_>>().await.unwrap();
+        lines.into_iter().map(|line| String::from_utf8(line).unwrap().trim().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn lines_are_cut_wherever_chunks_end() {
+        assert_eq!(cut(&["{\"a\"", ":1}\n{\"b\":2}\n\n", "{\"c\":3}"]).await, ["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"]);
+        assert_eq!(cut(&[]).await, Vec::<String>::new());
+        assert_eq!(cut(&["\n", " \n"]).await, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_last_line_of_a_failed_stream_is_an_error() {
+        let url = Url::parse("http://127.0.0.1:8080").unwrap();
+        let error = parse_line(&url, br#"{"error":"claim x does not exist","code":"NotFound"}"#).unwrap_err();
+        assert!(error.is_not_found());
+        assert_eq!(error.to_string(), "claim x does not exist (NotFound)");
+        assert!(parse_line(&url, br#"{"id":"x"}"#).is_ok());
+        assert!(matches!(parse_line(&url, b"<html>"), Err(Error::Unintelligible { .. })));
+    }
+}

@@ -1,0 +1,87 @@
+//! The commands. Each file calls the API and says how people see the answer; none knows HTTP or files.
+
+mod claims;
+mod config;
+mod join_token;
+mod login;
+mod nodes;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use reqwest::Url;
+
+use crate::args::{Cli, Command, Global};
+use crate::client::Client;
+use crate::config::Config;
+use crate::output::Output;
+
+/// Does what was typed.
+pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
+    let context = Context::new(global)?;
+    match command {
+        Command::Register(credentials) => login::register(&context, credentials).await,
+        Command::Login(credentials) => login::login(context, credentials).await,
+        Command::Logout => login::logout(context),
+        Command::Claims(command) => claims::run(&context, command).await,
+        Command::Nodes(command) => nodes::run(&context, command).await,
+        Command::JoinToken(command) => join_token::run(&context, command).await,
+        Command::Config(command) => config::run(context, command),
+    }
+}
+
+/// What every command starts from.
+struct Context {
+    output: Output,
+    /// The server.
+    url: Url,
+    ca_certificate: Option<PathBuf>,
+    /// The file of settings, and what is in it.
+    config_path: PathBuf,
+    config: Config,
+}
+
+impl Context {
+    fn new(global: Global) -> anyhow::Result<Self> {
+        let config_path = crate::config::path()?;
+        let config = Config::load(&config_path)?;
+        let url = config.server(global.url.as_deref())?;
+        Ok(Self { output: Output::new(global.output), url, ca_certificate: global.ca_certificate, config_path, config })
+    }
+
+    /// The API as the user that is logged in, if one is: the server says what needs that.
+    fn client(&self) -> anyhow::Result<Client> {
+        let token = environment("UTOPIA_TOKEN")?.or_else(|| self.config.session(&self.url).map(|session| session.token.clone()));
+        self.client_with(token)
+    }
+
+    /// The API as nobody.
+    fn anonymous_client(&self) -> anyhow::Result<Client> {
+        self.client_with(None)
+    }
+
+    fn client_with(&self, token: Option<String>) -> anyhow::Result<Client> {
+        Ok(Client::new(self.url.clone(), token, self.ca_certificate.as_deref())?)
+    }
+}
+
+/// A secret from the environment; an empty one counts as none.
+fn environment(name: &str) -> anyhow::Result<Option<String>> {
+    match std::env::var_os(name) {
+        Some(value) if !value.is_empty() => {
+            let value = value.into_string().ok().with_context(|| format!("{name} is not valid UTF-8"))?;
+            Ok(Some(value))
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// The word by which the server knows a choice.
+fn word(choice: impl clap::ValueEnum) -> String {
+    choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// The query of a list.
+fn list_query(page: &crate::args::Page, filter: Option<(&'static str, String)>) -> Vec<(&'static str, String)> {
+    [("page", page.page.to_string()), ("limit", page.limit.to_string())].into_iter().chain(filter).collect()
+}
