@@ -23,13 +23,12 @@ use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer, PrivatePkcs8KeyDe
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::validity::{CLOCK_SKEW, timestamp};
 use crate::{Csr, Error, PeerIdentity, Result, secret_file, tls};
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca-key.pem";
 const OWN_VALIDITY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-/// A certificate is valid from a little before its issue, for machines whose clocks are behind.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A certificate authority with its key.
 pub struct Authority {
@@ -283,10 +282,6 @@ fn random_serial() -> Result<SerialNumber> {
     // Positive, and never with a leading zero octet, so that the encoding is always 16 octets.
     serial[0] = serial[0] & 0x7f | 0x40;
     Ok(SerialNumber::from_slice(&serial))
-}
-
-fn timestamp(second: i64) -> Result<Timestamp> {
-    Timestamp::from_second(second).map_err(|_| Error::CertificateInvalid { problem: "has an impossible time" })
 }
 
 fn since_epoch(time: Timestamp) -> Duration {

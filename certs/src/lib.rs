@@ -11,6 +11,7 @@ pub mod join_token;
 pub mod keys;
 pub mod secret_file;
 pub mod tls;
+mod validity;
 
 pub use authority::{Authority, Issued, IssuedCertificate, certificate_hash};
 pub use csr::Csr;
@@ -18,3 +19,4 @@ pub use error::{Error, Result};
 pub use identity::PeerIdentity;
 pub use join_token::JoinToken;
 pub use keys::{NodeKey, generate_key};
+pub use validity::Validity;

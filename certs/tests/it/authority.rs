@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
-use utopia_certs::{Authority, Error, PeerIdentity, generate_key};
+use utopia_certs::{Authority, Error, PeerIdentity, Validity, generate_key};
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -82,6 +82,14 @@ fn a_certificate_names_its_node_and_has_its_own_serial() {
     let gateway = house.authority.issue_gateway("edge-1", now, DAY).unwrap();
     assert_eq!(PeerIdentity::from_certificate(&gateway.chain[0]).unwrap(), PeerIdentity::Gateway("edge-1".to_owned()));
     assert!(matches!(house.authority.issue_gateway("Edge 1", now, DAY), Err(Error::NameInvalid { .. })));
+}
+
+#[test]
+fn a_certificate_says_when_it_was_issued() {
+    let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
+    let validity = Validity::from_certificate(&House::new().node(now).certificate).unwrap();
+    assert_eq!(validity, Validity { issued_at: now, not_after: now + DAY });
+    assert_eq!(validity.lifetime(), DAY);
 }
 
 #[test]
