@@ -1,1 +1,28 @@
-//! placeholder
+//! JSON over HTTP for gRPC services, from their descriptors alone.
+//!
+//! [`router`] turns the `google.api.http` bindings of a descriptor pool into an axum router over any gRPC service: the
+//! services of the same process, or a channel to a remote one. Bodies are transcoded by tables, in one pass and without
+//! an intermediate tree. The remaining modules are what every server of the product needs around it: logs, listening,
+//! serving, metrics.
+//!
+//! The gateway names no resource. What it knows of an operation stands in the contract, as an option of a method, a
+//! field or an enum value.
+
+mod call;
+mod percent;
+mod routes;
+mod stream;
+mod style;
+mod template;
+mod transcode;
+mod upstream;
+
+pub mod listener;
+pub mod metrics;
+pub mod observe;
+pub mod process;
+pub mod serve;
+pub mod telemetry;
+
+pub use call::{ClientAddress, Config, router};
+pub use routes::RouteError;

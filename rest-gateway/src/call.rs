@@ -1,0 +1,311 @@
+//! The way of one HTTP request: find the route, write the message, call, write the answer.
+//!
+//! Every failure on this way, of whatever origin, leaves in the style of the route that was matched.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body as HttpBody,
+    extract::ConnectInfo,
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http_body::Body;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use prost_reflect::DescriptorPool;
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, Status};
+use tower::{BoxError, Service};
+use uuid::Uuid;
+
+use crate::{
+    percent,
+    routes::{BodyBinding, Found, Route, RouteError, Routes, Segments},
+    stream::{self, Format},
+    style::{Failure, Style},
+    transcode::{request, request::RequestError, response},
+    upstream::{self, REQUEST_ID, Upstream},
+};
+
+/// Bounds of requests and answers.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The largest body of a request.
+    pub max_request_bytes: usize,
+    /// The largest message of an answer.
+    pub max_response_bytes: usize,
+    /// How long an operation may take that does not stream, unless the client wants less (`grpc-timeout`).
+    pub default_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { max_request_bytes: 1024 * 1024, max_response_bytes: 32 * 1024 * 1024, default_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// The client's address: an extension of the requests that the gateway makes. It is absent when the address is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// Routes for every method of the named services that has a `google.api.http` binding.
+///
+/// Service names are fully qualified. The routes stand in the router's fallback, which also answers unknown paths, so
+/// that other routes can be merged with it, but not another fallback.
+///
+/// # Errors
+/// When a service is unknown, or a binding is wrong or contradicts another.
+pub fn router<S, B>(pool: &DescriptorPool, services: &[&str], upstream: S, config: Config) -> Result<Router, RouteError>
+where
+    S: Service<http::Request<tonic::body::Body>, Response = http::Response<B>, Error: Into<BoxError>, Future: Send>,
+    S: Clone + Send + Sync + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let routes = Arc::new(Routes::new(pool, services)?);
+    let gateway = Arc::new(Gateway { routes, upstream, config });
+    Ok(Router::new().fallback(move |request: axum::extract::Request| async move { gateway.handle(request).await }))
+}
+
+struct Gateway<S> {
+    routes: Arc<Routes>,
+    upstream: S,
+    config: Config,
+}
+
+/// What outlives the request while its answer streams.
+pub(crate) struct Call {
+    routes: Arc<Routes>,
+    route: usize,
+    max_response_bytes: usize,
+}
+
+impl Call {
+    fn route(&self) -> &Route {
+        self.routes.get(self.route)
+    }
+
+    pub(crate) fn error_status(&self, code: Code) -> StatusCode {
+        self.route().error_status(code)
+    }
+
+    pub(crate) fn max_response_bytes(&self) -> usize {
+        self.max_response_bytes
+    }
+
+    /// The JSON text of a message, in the style of the route unless it is one of a stream.
+    pub(crate) fn json(&self, message: &[u8]) -> Result<String, Status> {
+        let route = self.route();
+        let mut json = String::with_capacity(message.len() * 2 + 64);
+        let (before, after) = if route.streams { ("", "") } else { (&*route.around.0, route.around.1) };
+        json.push_str(before);
+        let result = match route.response_field {
+            None => response::message(&self.routes.tables, route.output, message, &mut json),
+            Some(index) => response::member(&self.routes.tables, route.output, index, message, &mut json),
+        };
+        match result {
+            Ok(()) => {
+                json.push_str(after);
+                Ok(json)
+            }
+            Err(error) => {
+                tracing::error!(%error, method = %route.grpc_path, "an answer cannot be transcoded");
+                Err(Status::internal("the answer cannot be shown as JSON"))
+            }
+        }
+    }
+}
+
+impl<S: Upstream> Gateway<S> {
+    async fn handle(&self, request: axum::extract::Request) -> Response {
+        let (mut parts, body) = request.into_parts();
+        let id = request_id(&parts.headers);
+        parts.headers.insert(REQUEST_ID, id.clone());
+        let mut response = self.answer(&parts, body).await;
+        response.headers_mut().insert(REQUEST_ID, id);
+        if parts.method == Method::HEAD { response.map(|_| HttpBody::empty()) } else { response }
+    }
+
+    async fn answer(&self, parts: &Parts, body: HttpBody) -> Response {
+        let path = parts.uri.path();
+        match self.routes.find(&parts.method, path) {
+            Found::Route(index, segments) => {
+                let call =
+                    Call { routes: Arc::clone(&self.routes), route: index, max_response_bytes: self.config.max_response_bytes };
+                let route = self.routes.get(index);
+                self.operation(call, route, parts, &segments, body).await.unwrap_or_else(|failure| route.style.failure(failure))
+            }
+            Found::OtherMethods { allow, style } => other_methods(&parts.method, &allow, style),
+            Found::Nothing => {
+                Style::of_unknown(path).failure(Failure::new(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path"))
+            }
+        }
+    }
+
+    async fn operation(
+        &self,
+        call: Call,
+        route: &Route,
+        parts: &Parts,
+        segments: &Segments<'_>,
+        body: HttpBody,
+    ) -> Result<Response, Failure> {
+        let client_timeout = upstream::client_timeout(&parts.headers);
+        let timeout = match route.streams {
+            true => client_timeout,
+            false => Some(client_timeout.unwrap_or(Duration::MAX).min(self.config.default_timeout)),
+        };
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+
+        let body = match route.body {
+            BodyBinding::Nothing => Bytes::new(),
+            BodyBinding::Message | BodyBinding::Field(_) => self.read_body(&parts.headers, body).await?,
+        };
+        let frame = self.frame(route, parts, segments, &body)?;
+        let mut request = upstream::request(&route.grpc_path, &parts.headers, timeout, frame);
+        if let Some(ConnectInfo(address)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+            request.extensions_mut().insert(ClientAddress(address.ip().to_canonical()));
+        }
+
+        let result = match deadline {
+            None => self.exchange(call, route, parts, request, None).await,
+            Some(at) => match timeout_at(at, self.exchange(call, route, parts, request, deadline)).await {
+                Ok(result) => result,
+                Err(_) => Err((Status::deadline_exceeded("the operation did not end in time"), HeaderMap::new())),
+            },
+        };
+        result.map_err(|(status, headers)| Failure::from_grpc(&status, route.error_status(status.code()), headers))
+    }
+
+    /// The body of a request, if it is JSON.
+    async fn read_body(&self, headers: &HeaderMap, body: HttpBody) -> Result<Bytes, Failure> {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let is_json = content_type.is_some_and(is_json);
+        let unsupported =
+            || Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", "the body must be application/json");
+        if content_type.is_some() && !is_json {
+            return Err(unsupported());
+        }
+        let limit = self.config.max_request_bytes;
+        let too_large =
+            || Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLarge", format!("the body is larger than {limit} bytes"));
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large());
+        }
+        let collected = tokio::time::timeout(self.config.default_timeout, Limited::new(body, limit).collect()).await;
+        let collected = collected
+            .map_err(|_| Failure::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "the body did not arrive in time"))?;
+        let body = collected.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => too_large(),
+            None => Failure::new(StatusCode::BAD_REQUEST, "IncompleteRequest", "the body could not be read"),
+        })?;
+        let body = body.to_bytes();
+        if is_json || body.is_empty() { Ok(body) } else { Err(unsupported()) }
+    }
+
+    /// The message of a request. What the path says stands last, so that nothing else overrides it.
+    fn frame(&self, route: &Route, parts: &Parts, segments: &Segments<'_>, body: &[u8]) -> Result<Bytes, Failure> {
+        let tables = &self.routes.tables;
+        let mut out = upstream::open_frame();
+        match route.body {
+            BodyBinding::Nothing => {}
+            BodyBinding::Message => request::message(tables, route.input, body, &mut out).map_err(|error| refused(&error))?,
+            BodyBinding::Field(index) => {
+                let field = &tables[route.input].fields[index];
+                request::field(tables, field, body, &mut out).map_err(|error| refused(&error))?;
+            }
+        }
+        for pair in percent::query(parts.uri.query().unwrap_or("")) {
+            let Some((name, value)) = pair else {
+                return Err(Failure::new(StatusCode::BAD_REQUEST, "InvalidQuery", "the query is not percent-encoded UTF-8"));
+            };
+            if let Some(target) = request::resolve(tables, route.input, &name) {
+                request::text_value(tables, &target, &value, &mut out).map_err(|error| refused(&error.named(&name)))?;
+            }
+        }
+        for (target, span) in &route.variables {
+            let end = span.end.min(segments.len());
+            let value = match segments.get(span.start..end).unwrap_or_default() {
+                [one] => one.clone(),
+                several => several.join("/").into(),
+            };
+            request::text_value(tables, target, &value, &mut out).map_err(|error| refused(&error.named("path")))?;
+        }
+        Ok(upstream::close_frame(out))
+    }
+
+    async fn exchange(
+        &self,
+        call: Call,
+        route: &Route,
+        parts: &Parts,
+        request: http::Request<tonic::body::Body>,
+        deadline: Option<Instant>,
+    ) -> Result<Response, (Status, HeaderMap)> {
+        let answer = self.upstream.call(request).await.map_err(|error| (upstream::transport_status(error), HeaderMap::new()))?;
+        let headers = upstream::passed_through(answer.headers());
+        upstream::check_head(&answer).map_err(|status| (status, headers.clone()))?;
+        let answer = answer.into_body();
+        let mut response = if route.streams {
+            let format = Format::accepted(&parts.headers);
+            let body = stream::body(call, format, answer, deadline);
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            ];
+            (route.success_status, headers, body).into_response()
+        } else {
+            let message = upstream::single_message(answer, self.config.max_response_bytes);
+            let message = message.await.map_err(|status| (status, headers.clone()))?;
+            success(&call, route, &message).map_err(|status| (status, headers.clone()))?
+        };
+        response.headers_mut().extend(headers);
+        Ok(response)
+    }
+}
+
+fn success(call: &Call, route: &Route, message: &[u8]) -> Result<Response, Status> {
+    if route.success_status == StatusCode::NO_CONTENT {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok((route.success_status, crate::style::json(call.json(message)?)).into_response())
+}
+
+fn other_methods(method: &Method, allow: &str, style: Style) -> Response {
+    let mut response = if method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        let message = format!("{method} is not possible here; there are {allow}");
+        style.failure(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message))
+    };
+    if let Ok(allow) = HeaderValue::try_from(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+fn refused(error: &RequestError) -> Failure {
+    let reason = if error.is_malformed { "MalformedJson" } else { "InvalidField" };
+    Failure::new(StatusCode::BAD_REQUEST, reason, error.to_string())
+}
+
+/// The client's id of the request, if it is fit to be logged, else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let is_fit = |id: &&HeaderValue| !id.is_empty() && id.len() <= 128 && id.to_str().is_ok();
+    let given = headers.get(REQUEST_ID).filter(is_fit).cloned();
+    given.unwrap_or_else(|| {
+        let id = Uuid::new_v4();
+        let mut buffer = Uuid::encode_buffer();
+        HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).expect("a UUID is a header value")
+    })
+}
+
+fn is_json(content_type: &HeaderValue) -> bool {
+    let essence = content_type.to_str().unwrap_or("").split(';').next().unwrap_or("");
+    essence.trim().eq_ignore_ascii_case("application/json")
+}

@@ -1,0 +1,48 @@
+//! How every binary of the product begins and ends: signals become a cancellation, errors one line and an exit code.
+
+use std::{io::Write as _, process::ExitCode};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Waits for SIGTERM or SIGINT, then cancels.
+///
+/// # Errors
+/// When signals cannot be received.
+pub async fn cancel_on_signal(cancel: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = cancel.cancelled() => return Ok(()),
+    }
+    cancel.cancel();
+    Ok(())
+}
+
+/// Runs a program's main task until it ends or a signal comes, and turns its result into an exit code. An error is told in one
+/// line on standard error.
+pub async fn main(run: impl Future<Output = anyhow::Result<()>>, cancel: CancellationToken) -> ExitCode {
+    let result = async {
+        tokio::pin!(run);
+        tokio::select! {
+            result = &mut run => return result,
+            signal = cancel_on_signal(cancel) => signal?,
+        }
+        run.await
+    };
+    exit_code(result.await)
+}
+
+/// Turns a result into an exit code. An error is told in one line on standard error.
+pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

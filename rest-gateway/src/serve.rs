@@ -1,0 +1,138 @@
+//! An HTTP/1.1 and HTTP/2 cleartext server with an orderly end.
+//!
+//! It accepts until it is cancelled, then lets requests in flight end within a grace period and cuts what is left. A
+//! connection that sends no complete request head in time is cut, whatever protocol it speaks.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, extract::ConnectInfo};
+use http::Request;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service as _;
+
+/// How long a client may take to send a request head.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often an HTTP/2 client is asked whether it is still there.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// The pause after an accept that failed for want of resources.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the router until `shutdown` is cancelled, and then for at most `grace` what was already asked.
+///
+/// Handlers find the client's address in [`ConnectInfo<SocketAddr>`].
+///
+/// # Errors
+/// When the listener itself breaks.
+pub async fn http(listener: TcpListener, router: Router, shutdown: CancellationToken, grace: Duration) -> io::Result<()> {
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    let server = Server { router, builder: builder(), shutdown: shutdown.clone(), cut: cut.clone() };
+    let server = Arc::new(server);
+
+    let result = loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break Ok(()),
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                connections.spawn(Arc::clone(&server).connection(stream, peer));
+            }
+            Err(error) if is_about_the_connection(&error) => {}
+            Err(error) if is_about_resources(&error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            Err(error) => break Err(error),
+        }
+    };
+
+    drop(listener);
+    shutdown.cancel();
+    connections.close();
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+        tracing::info!(connections = connections.len(), "the grace period is over; connections are cut");
+        cut.cancel();
+        connections.wait().await;
+    }
+    result
+}
+
+struct Server {
+    router: Router,
+    builder: Builder<TokioExecutor>,
+    shutdown: CancellationToken,
+    cut: CancellationToken,
+}
+
+impl Server {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY cannot be set");
+        }
+        // The header-read timeout of HTTP/1.1 begins once the protocol is known; this one begins at once.
+        let asked = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&asked);
+        let router = self.router.clone();
+        let service = hyper::service::service_fn(move |mut request: Request<hyper::body::Incoming>| {
+            seen.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().call(request)
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let first_request = tokio::time::sleep(HEADER_READ_TIMEOUT);
+        let mut first_request = std::pin::pin!(first_request);
+        let mut closing = false;
+        loop {
+            tokio::select! {
+                result = connection.as_mut() => {
+                    if let Err(error) = result {
+                        tracing::debug!(%peer, error, "a connection ended");
+                    }
+                    return;
+                }
+                () = first_request.as_mut(), if !asked.load(Ordering::Relaxed) => return,
+                () = self.shutdown.cancelled(), if !closing => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = self.cut.cancelled() => return,
+            }
+        }
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE_INTERVAL);
+    builder
+}
+
+fn is_about_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Out of file descriptors or memory: it passes when connections end.
+fn is_about_resources(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const ENOBUFS: i32 = 105;
+    const ENOMEM: i32 = 12;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS | ENOMEM))
+}
