@@ -18,6 +18,11 @@ mod row;
 mod signing_keys;
 mod users;
 
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 use sqlx::{Any, AnyPool, Connection as _, Transaction};
 
 pub use self::{

@@ -7,7 +7,7 @@ use sqlx::{Any, Row as _, Transaction, any::AnyRow};
 use utopia_proto::claim::v1::{ClaimPhase, ClaimSpec};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, roles, row};
+use super::{Doing as _, Store, batch, roles, row};
 use crate::{
     error::{Error, Result},
     model::{Claim, Page, PageRequest, Role},
@@ -118,31 +118,54 @@ impl Store {
         row.as_ref().map(claim).transpose().doing(CONTEXT)
     }
 
+    /// Those of the claims that exist, deleted ones too, in no order.
+    pub async fn claims_by_id(&self, ids: &[Uuid]) -> Result<Vec<Claim>> {
+        const CONTEXT: &str = "load claims";
+        let mut connection = self.read.acquire().await.doing(CONTEXT)?;
+        let mut claims = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(batch::ROWS) {
+            let sql = batch::statement(select_claims!("where id in ("), "$", ids.len(), ")", 0);
+            let query = ids.iter().fold(sqlx::query(sql).persistent(ids.len() == 1), |query, id| query.bind(id.to_string()));
+            for row in query.fetch_all(&mut *connection).await.doing(CONTEXT)? {
+                claims.push(claim(&row).doing(CONTEXT)?);
+            }
+        }
+        Ok(claims)
+    }
+
     /// A page of the claims that are not deleted, newest first: one owner's or all, in one phase or in any.
     pub async fn list_claims(&self, owner: Option<i64>, phase: Option<ClaimPhase>, page: PageRequest) -> Result<Page<Claim>> {
         const CONTEXT: &str = "list claims";
-        // Two statements and not one with an optional owner, which no index would serve.
-        let (count, items) = match owner {
-            Some(_) => (
-                "select count(*) from claims where user_id = $1 and ($2 = '' or phase = $2) and deleted_at is null",
-                select_claims!(
-                    "where user_id = $1 and ($2 = '' or phase = $2) and deleted_at is null \
-                     order by created_at desc, id desc limit $3 offset $4"
-                ),
+        let phase = row::phase_word(phase.unwrap_or_default());
+        // Two pairs of statements and not one with an optional owner, which no index would serve.
+        let (total, items) = match owner {
+            Some(owner) => (
+                sqlx::query_scalar(
+                    "select count(*) from claims where ($1 = '' or phase = $1) and user_id = $2 and deleted_at is null",
+                )
+                .bind(phase)
+                .bind(owner),
+                sqlx::query(select_claims!(
+                    "where ($1 = '' or phase = $1) and user_id = $4 and deleted_at is null \
+                     order by created_at desc, id desc limit $2 offset $3"
+                ))
+                .bind(phase)
+                .bind(page.limit)
+                .bind(page.offset())
+                .bind(owner),
             ),
             None => (
-                "select count(*) from claims where ($2 = '' or phase = $2) and deleted_at is null and $1 = 0",
-                select_claims!(
-                    "where ($2 = '' or phase = $2) and deleted_at is null and $1 = 0 \
-                     order by created_at desc, id desc limit $3 offset $4"
-                ),
+                sqlx::query_scalar("select count(*) from claims where ($1 = '' or phase = $1) and deleted_at is null").bind(phase),
+                sqlx::query(select_claims!(
+                    "where ($1 = '' or phase = $1) and deleted_at is null order by created_at desc, id desc limit $2 offset $3"
+                ))
+                .bind(phase)
+                .bind(page.limit)
+                .bind(page.offset()),
             ),
         };
-        let owner = owner.unwrap_or_default();
-        let phase = row::phase_word(phase.unwrap_or_default());
         let mut connection = self.read.acquire().await.doing(CONTEXT)?;
-        let total = sqlx::query_scalar(count).bind(owner).bind(phase).fetch_one(&mut *connection).await.doing(CONTEXT)?;
-        let items = sqlx::query(items).bind(owner).bind(phase).bind(page.limit).bind(page.offset());
+        let total = total.fetch_one(&mut *connection).await.doing(CONTEXT)?;
         let rows = items.fetch_all(&mut *connection).await.doing(CONTEXT)?;
         let items = rows.iter().map(claim).collect::<Result<_, _>>().doing(CONTEXT)?;
         Ok(Page { items, total })

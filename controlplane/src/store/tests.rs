@@ -1,0 +1,8 @@
+//! The store's behaviour, the same on both databases.
+
+mod claims;
+mod enrolment;
+mod nodes;
+mod open;
+mod people;
+mod placement;
