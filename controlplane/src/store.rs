@@ -71,12 +71,12 @@ trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, sqlx::Error> {
     fn doing(self, context: &'static str) -> Result<T> {
-        self.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-                tracing::error!(%error, "the database cannot be reached: {context}");
-                Error::Unavailable { reason: "DatabaseUnavailable".into(), message: "the database does not answer".to_owned() }
+        self.map_err(|error| {
+            if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)) {
+                return Error::internal(context, error);
             }
-            error => Error::internal(context, error),
+            tracing::error!(%error, "cannot {context}: the database does not answer");
+            Error::Unavailable { reason: "DatabaseUnavailable".into(), message: "the database does not answer".to_owned() }
         })
     }
 }

@@ -47,21 +47,17 @@ pub struct Identity {
 
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.message())]
 pub enum TokenError {
     /// There is none.
-    #[error("a bearer token is needed")]
     Missing,
     /// It is no JWT, or lacks a claim.
-    #[error("the token cannot be read")]
     Malformed,
     /// It was good once.
-    #[error("the token has expired")]
     Expired,
     /// It was made for something else.
-    #[error("the token is for another purpose")]
     WrongAudience,
     /// None of the control plane's keys signed it.
-    #[error("the token's signature is not valid")]
     BadSignature,
 }
 
@@ -176,3 +172,6 @@ fn refusal(kind: &ErrorKind) -> TokenError {
         TokenError::Malformed
     }
 }
+
+#[cfg(test)]
+mod tests;

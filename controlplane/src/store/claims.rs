@@ -155,7 +155,8 @@ impl Store {
                 .bind(owner),
             ),
             None => (
-                sqlx::query_scalar("select count(*) from claims where ($1 = '' or phase = $1) and deleted_at is null").bind(phase),
+                sqlx::query_scalar("select count(*) from claims where ($1 = '' or phase = $1) and deleted_at is null")
+                    .bind(phase),
                 sqlx::query(select_claims!(
                     "where ($1 = '' or phase = $1) and deleted_at is null order by created_at desc, id desc limit $2 offset $3"
                 ))

@@ -174,7 +174,8 @@ impl Store {
         );
         fail.bind(&id).execute(&mut *transaction).await.doing(CONTEXT)?;
         // Ended and deleted claims too: nothing of theirs can be reached any more.
-        let part = sqlx::query("update claims set node_id = null, generation = generation + 1, updated_at = $2 where node_id = $1");
+        let part =
+            sqlx::query("update claims set node_id = null, generation = generation + 1, updated_at = $2 where node_id = $1");
         part.bind(&id).bind(row::ms(now)).execute(&mut *transaction).await.doing(CONTEXT)?;
         let free = sqlx::query("delete from gpu_ledger where node_id = $1");
         free.bind(&id).execute(&mut *transaction).await.doing(CONTEXT)?;

@@ -60,7 +60,6 @@ impl Store {
 
 async fn open_sqlite(path: &str, options: Options) -> Result<Store> {
     let path = prepare_file(path).await?;
-    let name = path.display();
     let connect = connect_options(&sqlite_url(&path)?)?;
     let pool = AnyPoolOptions::new().acquire_timeout(options.acquire_timeout).idle_timeout(None).max_lifetime(None);
     let write = pool.clone().max_connections(1).after_connect(|connection, _| {
@@ -80,10 +79,10 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Store> {
             Ok(())
         })
     });
-    let cannot_open = |error: sqlx::Error| unavailable(format!("the database file {name} cannot be opened: {error}"));
-    let write = write.connect_with(connect.clone()).await.map_err(cannot_open)?;
-    let read = read.connect_with(connect).await.map_err(cannot_open)?;
-    Ok(Store { write, read, begin: "begin immediate" })
+    // The first to write makes the log; whether this is a database at all shows here too.
+    let probed = probe(&connect, "pragma journal_mode = wal", options.acquire_timeout).await;
+    probed.map_err(|why| unavailable(format!("the database file {} cannot be opened: {why}", path.display())))?;
+    Ok(Store { write: write.connect_lazy_with(connect.clone()), read: read.connect_lazy_with(connect), begin: "begin immediate" })
 }
 
 /// Makes the file and its directory where they are missing, readable by their owner only, and makes sure that the file can be
@@ -92,12 +91,13 @@ async fn prepare_file(path: &str) -> Result<PathBuf> {
     if path.is_empty() || path == ":memory:" || path.contains('?') {
         return Err(unavailable("the database URL must name a file, without parameters: `sqlite://<path>`"));
     }
-    let path = std::path::absolute(path).map_err(|error| unavailable(format!("the database file {path} has no place: {error}")))?;
+    let path =
+        std::path::absolute(path).map_err(|error| unavailable(format!("the database file {path} has no place: {error}")))?;
     if let Some(directory) = path.parent() {
         let made = tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).await;
         made.map_err(|error| unavailable(format!("the database's directory {} cannot be made: {error}", directory.display())))?;
     }
-    let opened = tokio::fs::OpenOptions::new().read(true).write(true).create(true).mode(0o600).open(&path).await;
+    let opened = tokio::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).await;
     opened.map_err(|error| unavailable(format!("the database file {} cannot be written: {error}", path.display())))?;
     Ok(path)
 }
@@ -120,18 +120,26 @@ fn sqlite_url(path: &Path) -> Result<String> {
 async fn open_postgres(url: &str, options: Options) -> Result<Store> {
     let connect = connect_options(url)?;
     let address = connect.database_url.host_str().unwrap_or("localhost").to_owned();
-    // The pool would go on trying a port on which nobody listens; one connection of its own says at once what is wrong.
-    let probe = tokio::time::timeout(options.acquire_timeout, AnyConnection::connect_with(&connect)).await;
-    let probe = probe
-        .map_err(|_| unavailable(format!("the database at {address} does not answer")))?
-        .map_err(|error| unavailable(format!("the database at {address} cannot be reached: {error}")))?;
-    let closed = probe.close().await;
-    closed.map_err(|error| unavailable(format!("the database at {address} cannot be reached: {error}")))?;
+    let probed = probe(&connect, "select 1", options.acquire_timeout).await;
+    probed.map_err(|why| unavailable(format!("the database at {address} cannot be reached: {why}")))?;
     let pool = AnyPoolOptions::new()
         .max_connections(options.postgres_connections.max(1))
         .acquire_timeout(options.acquire_timeout)
         .connect_lazy_with(connect);
     Ok(Store { write: pool.clone(), read: pool, begin: "begin" })
+}
+
+/// Whether a connection can be made and used, and if not, why. A pool would not say: it goes on trying until its time is over.
+async fn probe(connect: &AnyConnectOptions, statement: &'static str, limit: Duration) -> Result<(), String> {
+    let probe = async {
+        let mut connection = AnyConnection::connect_with(connect).await?;
+        sqlx::raw_sql(statement).execute(&mut connection).await?;
+        connection.close().await
+    };
+    match tokio::time::timeout(limit, probe).await {
+        Ok(probed) => probed.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {limit:?}")),
+    }
 }
 
 fn connect_options(url: &str) -> Result<AnyConnectOptions> {

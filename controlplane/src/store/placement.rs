@@ -105,14 +105,7 @@ impl Store {
     }
 
     /// Takes a claim from its node and lets it wait again; its GPUs are free. False when it has changed since that generation.
-    pub async fn unplace_claim(
-        &self,
-        id: Uuid,
-        generation: i64,
-        reason: &str,
-        message: &str,
-        now: Timestamp,
-    ) -> Result<bool> {
+    pub async fn unplace_claim(&self, id: Uuid, generation: i64, reason: &str, message: &str, now: Timestamp) -> Result<bool> {
         const CONTEXT: &str = "unplace a claim";
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
         let query = sqlx::query(

@@ -37,7 +37,8 @@ impl Store {
     /// All keys, newest first, retired ones among them.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKey>> {
         const CONTEXT: &str = "load the signing keys";
-        let query = sqlx::query("select kid, secret, created_at, retired_at from signing_keys order by created_at desc, kid desc");
+        let query =
+            sqlx::query("select kid, secret, created_at, retired_at from signing_keys order by created_at desc, kid desc");
         let rows = query.fetch_all(&self.read).await.doing(CONTEXT)?;
         let key = |row: &sqlx::any::AnyRow| {
             Ok(SigningKey {

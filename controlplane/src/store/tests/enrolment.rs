@@ -121,9 +121,9 @@ async fn bad_tokens_are_told_apart(store: Store) {
         let store = store.clone();
         async move { Error::from(store.enrol(request).await.unwrap_err()) }
     };
-    let reason = |error| match error {
-        Error::Unauthenticated { reason, .. } => reason,
-        other => panic!("{other:?}"),
+    let reason = |error| {
+        let Error::Unauthenticated { reason, .. } = error else { panic!("{error:?}") };
+        reason
     };
     assert_eq!(reason(refused(EnrolNode { token_id: "none", ..good }).await), "JoinTokenInvalid");
     assert_eq!(reason(refused(EnrolNode { token_secret_hash: b"hasx", ..good }).await), "JoinTokenInvalid");
