@@ -20,6 +20,7 @@ mod upstream;
 pub mod listener;
 pub mod metrics;
 pub mod observe;
+pub mod remote;
 pub mod process;
 pub mod serve;
 pub mod telemetry;

@@ -1,2 +1,119 @@
-//! placeholder
-fn main() {}
+//! The gateway as a process of its own, before a remote control plane.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::{Router, http::StatusCode, routing::get};
+use clap::Parser;
+use http::Uri;
+use prometheus_client::registry::Registry;
+use prost_reflect::DescriptorPool;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
+use utopia_gateway::{
+    Config, listener,
+    metrics::RequestMetrics,
+    observe,
+    remote::{Remote, Settings},
+    router, serve,
+    telemetry::{self, LogFormat},
+};
+
+/// How long requests in flight may go on after a signal.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Serves the JSON API of a remote control plane.
+#[derive(Debug, Parser)]
+#[command(name = "utopia-gateway", version)]
+struct Options {
+    /// The address to listen on.
+    #[arg(long, env = "UTOPIA_HTTP_ADDR", default_value = "127.0.0.1:8080")]
+    http_addr: SocketAddr,
+    /// The control plane, https:// or http:// with host and port.
+    #[arg(long, env = "UTOPIA_UPSTREAM", default_value = "https://127.0.0.1:8443")]
+    upstream: Uri,
+    /// The authority that signed the control plane's certificate (PEM).
+    #[arg(long, env = "UTOPIA_CA_CERTIFICATE")]
+    ca_certificate: Option<PathBuf>,
+    /// The gateway's certificate (PEM).
+    #[arg(long, env = "UTOPIA_CLIENT_CERTIFICATE", requires = "client_key")]
+    client_certificate: Option<PathBuf>,
+    /// The gateway's key (PEM).
+    #[arg(long, env = "UTOPIA_CLIENT_KEY", requires = "client_certificate")]
+    client_key: Option<PathBuf>,
+    /// Connections to the control plane.
+    #[arg(long, env = "UTOPIA_UPSTREAM_CONNECTIONS", default_value_t = 4)]
+    connections: usize,
+    /// `text` or `json`.
+    #[arg(long, env = "UTOPIA_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    telemetry::init(options.log_format, "info");
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the last word of a process that could not start, whatever the log filter")]
+            {
+                eprintln!("utopia-gateway: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
+    let remote = Remote::new(&Settings {
+        upstream: options.upstream.clone(),
+        connections: options.connections,
+        ca_certificate: options.ca_certificate,
+        client_certificate: options.client_certificate,
+        client_key: options.client_key,
+    })?;
+    let pool = utopia_proto::descriptor_pool();
+    let mut registry = Registry::with_prefix("utopia_gateway");
+    let metrics = RequestMetrics::register_for(&mut registry, &pool);
+    let services = services(&pool);
+    let services = services.iter().map(String::as_str).collect::<Vec<_>>();
+    let routes = router(&pool, &services, metrics.layer(remote.clone()), Config::default())?;
+    let routes = routes.merge(observe::metrics_router(Arc::new(registry))).merge(readiness(remote));
+
+    let listener = listener::bind(options.http_addr)?;
+    tracing::info!(address = %listener.local_addr().context("read the address")?, upstream = %options.upstream, "listening");
+    let shutdown = CancellationToken::new();
+    let server = serve::http(listener, routes, shutdown.clone(), GRACE);
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        result = server.as_mut() => return result.context("serve"),
+        result = end_signal() => result.context("listen for signals")?,
+    }
+    tracing::info!("stopping");
+    shutdown.cancel();
+    server.await.context("serve")
+}
+
+/// All services: methods without a binding have no route anyway.
+fn services(pool: &DescriptorPool) -> Vec<String> {
+    pool.services().map(|service| service.full_name().to_owned()).collect()
+}
+
+fn readiness(remote: Remote) -> Router {
+    let ready = async move || {
+        if remote.is_ready().await { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "the control plane does not answer\n") }
+    };
+    Router::new().route("/ready", get(ready))
+}
+
+async fn end_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
