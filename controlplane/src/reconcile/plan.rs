@@ -44,7 +44,7 @@ pub struct Settings {
 }
 
 /// Which of several fitting nodes is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Placement {
     /// The one with the fewest free GPUs that fit, to keep whole machines free for large claims.
     Pack,

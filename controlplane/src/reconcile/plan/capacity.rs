@@ -101,15 +101,19 @@ impl<'a> Capacity<'a> {
 pub(super) fn held_gpus<'a>(snapshot: &Snapshot<'a>) -> HashSet<&'a str> {
     let containers = snapshot.nodes.iter().flat_map(|node| node.containers.values().flatten());
     let active = containers.filter(|container| matches!(container.phase(), ContainerPhase::Preparing | ContainerPhase::Running));
-    let observed = active.flat_map(|container| &container.gpu_uuids).map(String::as_str);
-    snapshot.ledger.iter().map(|row| &*row.gpu_uuid).chain(observed).collect()
+    let mut held = HashSet::with_capacity(snapshot.ledger.len());
+    held.extend(snapshot.ledger.iter().map(|row| &*row.gpu_uuid));
+    held.extend(active.flat_map(|container| &container.gpu_uuids).map(String::as_str));
+    held
 }
 
 /// Which kinds will do, worked out once for each filter.
 fn admitted<'m, 'a>(cache: &'m mut HashMap<Filter<'a>, Box<[bool]>>, kinds: &Kinds<'_>, filter: Filter<'a>) -> &'m [bool] {
-    let admits =
-        |(name, memory_bytes): &(&str, u64)| filter.admits_name(&name.to_lowercase()) && filter.admits_memory(*memory_bytes);
-    cache.entry(filter).or_insert_with(|| kinds.list.iter().map(admits).collect())
+    cache.entry(filter).or_insert_with(|| {
+        let matcher = filter.matcher();
+        let admits = |kind: &Kind<'_>| matcher.admits_name(&kind.lowercase_name) && matcher.admits_memory(kind.memory_bytes);
+        kinds.list.iter().map(admits).collect()
+    })
 }
 
 fn profile(kinds: impl Iterator<Item = usize>) -> Profile {
@@ -131,16 +135,28 @@ fn suitable(profile: &[(usize, usize)], admitted: &[bool]) -> usize {
 /// The kinds of GPU, numbered.
 #[derive(Default)]
 struct Kinds<'a> {
-    list: Vec<(&'a str, u64)>,
+    list: Vec<Kind<'a>>,
     numbers: HashMap<(&'a str, u64), usize>,
+    /// GPUs of one kind come in rows.
+    latest: usize,
+}
+
+struct Kind<'a> {
+    name: &'a str,
+    lowercase_name: String,
+    memory_bytes: u64,
 }
 
 impl<'a> Kinds<'a> {
     fn of(&mut self, name: &'a str, memory_bytes: u64) -> usize {
-        *self.numbers.entry((name, memory_bytes)).or_insert_with(|| {
-            self.list.push((name, memory_bytes));
-            self.list.len() - 1
-        })
+        let is_latest = self.list.get(self.latest).is_some_and(|kind| kind.memory_bytes == memory_bytes && kind.name == name);
+        if !is_latest {
+            self.latest = *self.numbers.entry((name, memory_bytes)).or_insert_with(|| {
+                self.list.push(Kind { name, lowercase_name: name.to_lowercase(), memory_bytes });
+                self.list.len() - 1
+            });
+        }
+        self.latest
     }
 }
 

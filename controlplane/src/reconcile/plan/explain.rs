@@ -9,7 +9,7 @@ use super::{
     capacity::held_gpus,
     queue::{self, Outlook, Refusal},
     reason,
-    shape::Shape,
+    shape::{Matcher, Shape},
 };
 use crate::model::Claim;
 
@@ -21,7 +21,8 @@ pub fn explain(claim: &Claim, snapshot: &Snapshot<'_>) -> ClaimExplanation {
     let mut nodes: Vec<&NodeView> = snapshot.nodes.iter().collect();
     nodes.sort_by(by_hostname);
     let position = queue::waiting(snapshot).iter().position(|waiting| waiting.id == claim.id).map_or(0, |ahead| ahead + 1);
-    let nodes: Vec<_> = nodes.into_iter().map(|node| explain_node(node, &shape, &held)).collect();
+    let matcher = shape.filter.matcher();
+    let nodes: Vec<_> = nodes.into_iter().map(|node| explain_node(node, &shape, &matcher, &held)).collect();
     ClaimExplanation {
         id: claim.id.to_string(),
         phase: claim.phase.into(),
@@ -64,8 +65,9 @@ fn waiting_summary(shape: &Shape<'_>, snapshot: &Snapshot<'_>, nodes: &[NodeExpl
 fn outlook_refusal(shape: &Shape<'_>, snapshot: &Snapshot<'_>) -> Option<Refusal> {
     match queue::outlook(snapshot.nodes) {
         Outlook::Open => {
+            let matcher = shape.filter.matcher();
             let usable = snapshot.nodes.iter().filter(|node| node.is_usable());
-            let of_kind = |node: &NodeView| node.gpus.iter().filter(|gpu| mismatch(gpu, shape).is_none()).count();
+            let of_kind = |node: &NodeView| node.gpus.iter().filter(|gpu| mismatch(gpu, &matcher).is_none()).count();
             Some(Refusal::short_of(shape, usable.map(of_kind).max().unwrap_or(0)))
         }
         Outlook::Unsettled => None,
@@ -73,8 +75,8 @@ fn outlook_refusal(shape: &Shape<'_>, snapshot: &Snapshot<'_>) -> Option<Refusal
     }
 }
 
-fn explain_node(node: &NodeView, shape: &Shape<'_>, held: &HashSet<&str>) -> NodeExplanation {
-    let mut gpus: Vec<_> = node.gpus.iter().map(|gpu| explain_gpu(gpu, shape, held)).collect();
+fn explain_node(node: &NodeView, shape: &Shape<'_>, matcher: &Matcher, held: &HashSet<&str>) -> NodeExplanation {
+    let mut gpus: Vec<_> = node.gpus.iter().map(|gpu| explain_gpu(gpu, matcher, held)).collect();
     gpus.sort_by_key(|gpu| gpu.index);
     let free = gpus.iter().filter(|gpu| gpu.fits).count();
     let hindrance = hindrance(node, shape, free);
@@ -104,8 +106,8 @@ fn hindrance(node: &NodeView, shape: &Shape<'_>, free: usize) -> Option<(&'stati
     }
 }
 
-fn explain_gpu(gpu: &GpuView, shape: &Shape<'_>, held: &HashSet<&str>) -> GpuExplanation {
-    let reason = mismatch(gpu, shape).or_else(|| {
+fn explain_gpu(gpu: &GpuView, matcher: &Matcher, held: &HashSet<&str>) -> GpuExplanation {
+    let reason = mismatch(gpu, matcher).or_else(|| {
         if gpu.faulty {
             Some("Faulty")
         } else if held.contains(&*gpu.uuid) {
@@ -123,10 +125,10 @@ fn explain_gpu(gpu: &GpuView, shape: &Shape<'_>, held: &HashSet<&str>) -> GpuExp
 }
 
 /// Why the GPU can never be given to such a claim.
-fn mismatch(gpu: &GpuView, shape: &Shape<'_>) -> Option<&'static str> {
-    if !shape.filter.admits_name(&gpu.name.to_lowercase()) {
+fn mismatch(gpu: &GpuView, matcher: &Matcher) -> Option<&'static str> {
+    if !matcher.admits_name(&gpu.name.to_lowercase()) {
         Some("ModelMismatch")
-    } else if !shape.filter.admits_memory(gpu.memory_bytes) {
+    } else if !matcher.admits_memory(gpu.memory_bytes) {
         Some("InsufficientMemory")
     } else {
         None

@@ -13,15 +13,28 @@ pub(super) struct Filter<'a> {
     memory_mb: i64,
 }
 
+/// A filter made ready for many GPUs.
+pub(super) struct Matcher {
+    lowercase_model: String,
+    memory_bytes: u64,
+}
+
 impl Filter<'_> {
-    /// Whether the product name will do. `lowercase_name` is in lower case.
+    pub(super) fn matcher(&self) -> Matcher {
+        let memory_mb = u64::try_from(self.memory_mb).unwrap_or(0);
+        Matcher { lowercase_model: self.model.to_lowercase(), memory_bytes: memory_mb.saturating_mul(1024 * 1024) }
+    }
+}
+
+impl Matcher {
+    /// Whether the product name will do.
     pub(super) fn admits_name(&self, lowercase_name: &str) -> bool {
-        self.model.is_empty() || lowercase_name.contains(&self.model.to_lowercase())
+        lowercase_name.contains(&self.lowercase_model)
     }
 
     /// Whether so much memory will do.
     pub(super) fn admits_memory(&self, bytes: u64) -> bool {
-        bytes / (1024 * 1024) >= u64::try_from(self.memory_mb).unwrap_or(0)
+        bytes >= self.memory_bytes
     }
 }
 
