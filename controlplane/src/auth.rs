@@ -1,7 +1,11 @@
 //! Who people are: passwords, the tokens they get for them, and the keys that sign the tokens.
 //!
-//! Whether someone may do a thing is decided by whoever holds the method's policy, not here.
+//! [`guard`] finds out who is calling and decides, by the contract's options alone, whether they may.
 
+pub mod guard;
+pub mod identity;
 pub mod jwt;
 pub mod keys;
 pub mod password;
+
+pub use identity::{Caller, Identity, Person};

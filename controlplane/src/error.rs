@@ -103,23 +103,42 @@ impl Error {
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl Error {
+    /// The canonical code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NotFound { .. } => Code::NotFound,
+            Self::AlreadyExists { .. } => Code::AlreadyExists,
+            Self::Invalid { .. } => Code::InvalidArgument,
+            Self::FailedPrecondition { .. } => Code::FailedPrecondition,
+            Self::Unauthenticated { .. } => Code::Unauthenticated,
+            Self::Denied { .. } => Code::PermissionDenied,
+            Self::Unavailable { .. } => Code::Unavailable,
+            Self::DeadlineExceeded { .. } => Code::DeadlineExceeded,
+            Self::Node(status) => status.code(),
+            Self::Internal { .. } => Code::Internal,
+        }
+    }
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let message = error.to_string();
-        let status = |code, reason: &str, field: Option<&str>| utopia_proto::status::status(code, reason, &message, field);
+        let status = |reason: &str, field: Option<&str>| utopia_proto::status::status(error.code(), reason, &message, field);
         match &error {
-            Error::NotFound { .. } => status(Code::NotFound, "NotFound", None),
-            Error::AlreadyExists { reason, .. } => status(Code::AlreadyExists, reason, None),
-            Error::Invalid { field, .. } => status(Code::InvalidArgument, "InvalidField", Some(field)),
-            Error::FailedPrecondition { reason, .. } => status(Code::FailedPrecondition, reason, None),
-            Error::Unauthenticated { reason, .. } => status(Code::Unauthenticated, reason, None),
-            Error::Denied { reason, .. } => status(Code::PermissionDenied, reason, None),
-            Error::Unavailable { reason, .. } => status(Code::Unavailable, reason, None),
-            Error::DeadlineExceeded { .. } => status(Code::DeadlineExceeded, "DeadlineExceeded", None),
+            Error::NotFound { .. } => status("NotFound", None),
+            Error::Invalid { field, .. } => status("InvalidField", Some(field)),
+            Error::AlreadyExists { reason, .. } | Error::Unauthenticated { reason, .. } | Error::Denied { reason, .. } => {
+                status(reason, None)
+            }
+            Error::FailedPrecondition { reason, .. } | Error::Unavailable { reason, .. } => status(reason, None),
+            Error::DeadlineExceeded { .. } => status("DeadlineExceeded", None),
             Error::Node(status) => Status::clone(status),
             Error::Internal { context, source } => {
                 tracing::error!(error = %chain(&**source), "{context} failed");
-                utopia_proto::status::status(Code::Internal, "Internal", "an internal error occurred; the server's log has it", None)
+                let message = "an internal error occurred; the server's log has it";
+                utopia_proto::status::status(Code::Internal, "Internal", message, None)
             }
         }
     }

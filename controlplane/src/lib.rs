@@ -1,6 +1,21 @@
 //! The control plane: users, nodes, claims and the agents' link behind one gRPC surface.
 
+pub mod auth;
+mod authority;
+mod bootstrap;
 pub mod clock;
+pub mod config;
 pub mod error;
+pub mod link;
 pub mod model;
 pub mod reconcile;
+mod run;
+mod server;
+pub mod service;
+pub mod store;
+pub mod telemetry;
+mod upkeep;
+
+pub use authority::issue_gateway_certificate;
+pub use config::Config;
+pub use run::{Started, run};

@@ -44,6 +44,11 @@ impl Policies {
         self.0.get(path).copied()
     }
 
+    /// Adds a method of a standard service, for anybody and without a limit.
+    pub fn open(&mut self, path: &str) {
+        self.0.insert(path.into(), MethodPolicy { access: Access::Public, limit: Limit::None });
+    }
+
     /// All methods with their policies, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, MethodPolicy)> {
         self.0.iter().map(|(path, policy)| (&**path, *policy))

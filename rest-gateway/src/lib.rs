@@ -14,7 +14,7 @@ mod routes;
 mod stream;
 mod style;
 mod template;
-mod transcode;
+pub mod transcode;
 mod upstream;
 
 pub mod listener;

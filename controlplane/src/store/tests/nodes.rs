@@ -19,6 +19,7 @@ on_both_databases!(
     a_gpu_moves_with_its_uuid,
     ten_thousand_nodes_are_touched_in_one_go,
     a_node_with_claims_is_only_deleted_by_force,
+    no_claim_is_left_on_a_node_that_is_deleted_meanwhile,
     pending_nodes_are_forgotten_after_a_time,
 );
 
@@ -135,6 +136,33 @@ async fn a_node_with_claims_is_only_deleted_by_force(store: Store) {
 
     let waiting = claim(&store, &user, 0).await;
     assert_eq!(store.place_claim(waiting, 1, node_id, &[], at(6)).await.unwrap(), PlaceOutcome::Stale);
+}
+
+async fn no_claim_is_left_on_a_node_that_is_deleted_meanwhile(store: Store) {
+    let user = user(&store, "alice", Role::Admin).await;
+    for round in 0..40 {
+        let hostname = format!("n{round}");
+        let node_id = node(&store, &hostname, 1).await;
+        let id = claim(&store, &user, 1).await;
+        let gpu = [format!("GPU-{hostname}-0")];
+        let place = store.place_claim(id, 1, node_id, &gpu, at(1));
+        let delete = store.delete_node(node_id, true, at(1));
+        let (placed, deleted) = if round % 2 == 0 {
+            tokio::join!(place, delete)
+        } else {
+            let (deleted, placed) = tokio::join!(delete, place);
+            (placed, deleted)
+        };
+        assert_eq!(deleted.unwrap(), DeleteNodeOutcome::Deleted);
+        let expected = match placed.unwrap() {
+            PlaceOutcome::Placed { .. } => (ClaimPhase::Failed, None),
+            PlaceOutcome::Stale => (ClaimPhase::Pending, None),
+            PlaceOutcome::GpuTaken => panic!("the GPU of a node that is gone is taken"),
+        };
+        let left = store.claim(id).await.unwrap().unwrap();
+        assert_eq!((left.phase, left.node_id), expected);
+        assert!(store.ledger().await.unwrap().is_empty());
+    }
 }
 
 async fn pending_nodes_are_forgotten_after_a_time(store: Store) {

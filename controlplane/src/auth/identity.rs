@@ -1,0 +1,171 @@
+//! Who is calling.
+
+use std::net::IpAddr;
+
+use tonic::{Code, Status};
+use utopia_proto::{api::v1::Access, status::status};
+use uuid::Uuid;
+
+use crate::model::Role;
+
+/// A person, as their token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The user's id.
+    pub id: i64,
+    /// The user name.
+    pub username: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Person {
+    /// Whether the person sees what belongs to others.
+    #[must_use]
+    pub fn sees_all(&self) -> bool {
+        self.role >= Role::Operator
+    }
+
+    /// Whose things the person sees: their own, or everybody's.
+    #[must_use]
+    pub fn scope(&self) -> Option<i64> {
+        if self.sees_all() { None } else { Some(self.id) }
+    }
+}
+
+/// Who a caller has proved to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody.
+    Anonymous,
+    /// A person, by a token.
+    Person(Person),
+    /// A node, by a client certificate.
+    Node(Uuid),
+    /// A gateway speaking for nobody, by a client certificate.
+    Gateway,
+}
+
+/// Who is calling, and from where. The guard puts it on every request.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Who.
+    pub caller: Caller,
+    /// The client's address, if it is known.
+    pub address: Option<IpAddr>,
+}
+
+impl Identity {
+    /// The identity the guard found.
+    #[must_use]
+    pub fn of<T>(request: &tonic::Request<T>) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or(Self { caller: Caller::Anonymous, address: None })
+    }
+
+    /// The person calling.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is none.
+    pub fn person(self) -> Result<Person, Status> {
+        match self.caller {
+            Caller::Person(person) => Ok(person),
+            Caller::Anonymous | Caller::Node(_) | Caller::Gateway => Err(missing_token()),
+        }
+    }
+
+    /// The node calling.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is none.
+    pub fn node(self) -> Result<Uuid, Status> {
+        match self.caller {
+            Caller::Node(id) => Ok(id),
+            Caller::Anonymous | Caller::Person(_) | Caller::Gateway => Err(missing_certificate()),
+        }
+    }
+
+    /// Decides whether the caller may use a method.
+    ///
+    /// # Errors
+    /// `Unauthenticated` without the kind of credentials the method wants, `PermissionDenied` when they are not enough.
+    pub fn authorize(&self, access: Access) -> Result<(), Status> {
+        match access {
+            Access::Public => Ok(()),
+            Access::Reader => self.at_least(Role::Readonly),
+            Access::User => self.at_least(Role::User),
+            Access::Operator => self.at_least(Role::Operator),
+            Access::Admin => self.at_least(Role::Admin),
+            Access::AgentCertificate => match self.caller {
+                Caller::Node(_) => Ok(()),
+                Caller::Anonymous | Caller::Person(_) | Caller::Gateway => Err(missing_certificate()),
+            },
+            // No method has it yet.
+            Access::AgentToken | Access::Unspecified => Err(denied("this method is closed")),
+        }
+    }
+
+    fn at_least(&self, role: Role) -> Result<(), Status> {
+        match &self.caller {
+            Caller::Person(person) if person.role >= role => Ok(()),
+            Caller::Person(person) => Err(denied(&format!("this needs the role `{role}`; yours is `{}`", person.role))),
+            Caller::Anonymous | Caller::Node(_) | Caller::Gateway => Err(missing_token()),
+        }
+    }
+}
+
+fn missing_token() -> Status {
+    status(Code::Unauthenticated, "MissingToken", "a bearer token is needed", None)
+}
+
+fn missing_certificate() -> Status {
+    status(Code::Unauthenticated, "MissingCertificate", "an agent's client certificate is needed", None)
+}
+
+fn denied(message: &str) -> Status {
+    status(Code::PermissionDenied, "PermissionDenied", message, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(caller: Caller) -> Identity {
+        Identity { caller, address: None }
+    }
+
+    #[test]
+    fn every_access_admits_the_callers_it_names_and_no_other() {
+        let person = |role| Caller::Person(Person { id: 1, username: "ada".into(), role });
+        let callers = [
+            Caller::Anonymous,
+            person(Role::Readonly),
+            person(Role::User),
+            person(Role::Operator),
+            person(Role::Admin),
+            Caller::Node(Uuid::nil()),
+            Caller::Gateway,
+        ];
+        let table = [
+            (Access::Public, [true; 7]),
+            (Access::Reader, [false, true, true, true, true, false, false]),
+            (Access::User, [false, false, true, true, true, false, false]),
+            (Access::Operator, [false, false, false, true, true, false, false]),
+            (Access::Admin, [false, false, false, false, true, false, false]),
+            (Access::AgentCertificate, [false, false, false, false, false, true, false]),
+            (Access::AgentToken, [false; 7]),
+            (Access::Unspecified, [false; 7]),
+        ];
+        for (access, expected) in table {
+            let admitted = callers.clone().map(|caller| identity(caller).authorize(access).is_ok());
+            assert_eq!(admitted, expected, "{access:?}");
+        }
+    }
+
+    #[test]
+    fn lacking_credentials_and_lacking_rights_are_told_apart() {
+        let anonymous = identity(Caller::Anonymous).authorize(Access::User).unwrap_err();
+        assert_eq!(anonymous.code(), Code::Unauthenticated);
+        let person = Caller::Person(Person { id: 1, username: "ada".into(), role: Role::User });
+        assert_eq!(identity(person).authorize(Access::Admin).unwrap_err().code(), Code::PermissionDenied);
+    }
+}

@@ -1,0 +1,44 @@
+//! What a first start makes: the data directory and the administrator.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use utopia_certs::secret_file;
+
+use crate::{auth::password::Passwords, clock::Clock, config::Config, model::Role, service::validate, store::Store};
+
+/// The administrator's user name.
+const ADMIN: &str = "admin";
+
+/// Makes the administrator if there is none. A random password is in its file before the user exists, so that a crash in
+/// between leaves nothing that cannot be used.
+///
+/// # Errors
+/// When the given password breaks its rule, or something cannot be written.
+pub async fn administrator(config: &Config, store: &Store, passwords: &Passwords, clock: &Clock) -> anyhow::Result<()> {
+    if store.user_by_name(ADMIN).await?.is_some() {
+        return Ok(());
+    }
+    let password = match &config.admin_password {
+        Some(password) => {
+            validate::password(ADMIN, password, config.development).context("UTOPIA_ADMIN_PASSWORD")?;
+            password.clone()
+        }
+        None => random_password(&config.admin_password_file())?,
+    };
+    let hash = passwords.hash(&password).await?;
+    store.create_user(ADMIN, &hash, Role::Admin, clock.now()).await?;
+    match config.admin_password {
+        Some(_) => tracing::info!(user = ADMIN, "administrator created with the given password"),
+        None => tracing::info!(user = ADMIN, file = %config.admin_password_file().display(), "administrator created"),
+    }
+    Ok(())
+}
+
+fn random_password(file: &Path) -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 18];
+    getrandom::fill(&mut bytes)?;
+    let password = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, bytes);
+    secret_file::write_private(file, format!("{password}\n").as_bytes())?;
+    Ok(password)
+}

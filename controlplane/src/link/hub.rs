@@ -1,0 +1,315 @@
+//! The one place that knows every enrolled node: which are connected, since when, and how to send them a command.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+use tonic::{Code, Status};
+use utopia_proto::link::v1::{
+    Cancel, Command, Drain, Failure, GpuFacts, Hello, MachineFacts, command::Action, command_result::Outcome, control_frame::Frame,
+};
+use uuid::Uuid;
+
+use super::Session;
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    model::Node,
+    telemetry::{self, Metrics},
+};
+
+/// How many changed sets of facts may wait to be written.
+const FACTS_QUEUE: usize = 1024;
+
+/// Knows the nodes. Clones know the same.
+#[derive(Debug, Clone)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    clock: Clock,
+    started_at: Timestamp,
+    nodes: RwLock<HashMap<Uuid, Known>>,
+    last_epoch: AtomicU64,
+    change: Notify,
+    metrics: Arc<Metrics>,
+    facts: mpsc::Sender<(Uuid, Hello)>,
+}
+
+/// What the hub knows of an enrolled node.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// As last reported.
+    pub hostname: Arc<str>,
+    /// As last reported.
+    pub facts: Arc<MachineFacts>,
+    /// As last reported, by index.
+    pub gpus: Arc<[GpuFacts]>,
+    /// Since when it has been connected, or not.
+    pub changed_at: Timestamp,
+    /// Its session while it is connected.
+    pub session: Option<Arc<Session>>,
+}
+
+impl Hub {
+    /// A hub that knows no node yet, and the facts of nodes that change during a session, to be written down.
+    #[must_use]
+    pub fn new(clock: Clock, metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<(Uuid, Hello)>) {
+        let (facts, changed_facts) = mpsc::channel(FACTS_QUEUE);
+        let started_at = clock.now();
+        let inner = Inner {
+            clock,
+            started_at,
+            nodes: RwLock::default(),
+            last_epoch: AtomicU64::new(0),
+            change: Notify::new(),
+            metrics,
+            facts,
+        };
+        (Self(Arc::new(inner)), changed_facts)
+    }
+
+    /// Learns of enrolled nodes, at the start and when one enrols. Nothing is known of how long they have been away, so they
+    /// count as offline from now.
+    pub fn learn(&self, nodes: impl IntoIterator<Item = Node>) {
+        let now = self.now();
+        let mut known = self.write();
+        for node in nodes {
+            known.entry(node.id).or_insert_with(|| Known {
+                hostname: node.hostname.into(),
+                facts: Arc::new(node.facts),
+                gpus: node.gpus.into(),
+                changed_at: now,
+                session: None,
+            });
+        }
+        drop(known);
+        self.changed();
+    }
+
+    /// Forgets a deleted node and cuts its session.
+    pub fn forget(&self, node_id: Uuid) {
+        let known = self.write().remove(&node_id);
+        if let Some(session) = known.and_then(|known| known.session) {
+            session.mailbox.close(deleted());
+            session.commands.fail_all();
+        }
+        self.changed();
+    }
+
+    /// What is known of a node; none when it is not enrolled.
+    #[must_use]
+    pub fn node(&self, node_id: Uuid) -> Option<Known> {
+        self.read().get(&node_id).cloned()
+    }
+
+    /// All enrolled nodes, in no order.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<(Uuid, Known)> {
+        self.read().iter().map(|(id, known)| (*id, known.clone())).collect()
+    }
+
+    /// How many sessions are open.
+    #[must_use]
+    pub fn online_count(&self) -> usize {
+        self.read().values().filter(|known| known.session.is_some()).count()
+    }
+
+    /// When the process started.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.0.started_at
+    }
+
+    /// Opens a session. An older one of the node is ended.
+    ///
+    /// # Errors
+    /// A status when the node is not known.
+    pub fn open(&self, node_id: Uuid, hello: Hello) -> Result<Arc<Session>, Status> {
+        let now = self.now();
+        let session = Arc::new(Session::new(node_id, self.next_epoch(now), now));
+        let older = {
+            let mut nodes = self.write();
+            let Some(known) = nodes.get_mut(&node_id) else { return Err(deleted()) };
+            known.set_facts(hello);
+            if known.session.is_none() {
+                known.changed_at = now;
+            }
+            known.session.replace(session.clone())
+        };
+        if let Some(older) = older {
+            older.mailbox.close(utopia_proto::status::status(
+                Code::Aborted,
+                "SessionReplaced",
+                "a newer session of this node was opened",
+                None,
+            ));
+            older.commands.fail_all();
+        }
+        self.changed();
+        Ok(session)
+    }
+
+    /// Closes a session. The node is offline unless a newer one has replaced it.
+    pub fn close(&self, session: &Arc<Session>) {
+        session.mailbox.close(Status::cancelled("the session has ended"));
+        session.commands.fail_all();
+        let mut nodes = self.write();
+        let Some(known) = nodes.get_mut(&session.node_id) else { return };
+        if known.session.as_ref().is_some_and(|open| open.epoch == session.epoch) {
+            known.session = None;
+            known.changed_at = self.now();
+            let hostname = known.hostname.clone();
+            drop(nodes);
+            tracing::info!(node = %session.node_id, hostname = %hostname, session = session.epoch, "node is offline");
+            self.changed();
+        }
+    }
+
+    /// Asks every agent to connect again after a while, and ends their sessions.
+    pub fn drain(&self, reconnect_after: Duration, reason: &str) {
+        let reconnect_after_ms = u32::try_from(reconnect_after.as_millis()).unwrap_or(u32::MAX);
+        for (_, known) in self.nodes() {
+            let Some(session) = known.session else { continue };
+            // A closed mailbox means that the session has ended already.
+            let _ = session.mailbox.push(Frame::Drain(Drain { reconnect_after_ms, reason: reason.to_owned() }));
+            session.mailbox.close(Status::unavailable(reason));
+        }
+    }
+
+    /// Sends a command and waits for its outcome. A caller that stops waiting cancels it.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown node; `FailedPrecondition` (`NodeNotOnline`); `Unavailable` when the session ends or has too much to
+    /// do; `DeadlineExceeded`; and what the agent says.
+    pub async fn command(&self, node_id: Uuid, action: Action, timeout: Duration) -> Result<Outcome> {
+        let known = self.node(node_id).ok_or_else(|| Error::not_found("node", node_id))?;
+        let Some(session) = known.session else { return Err(not_online(node_id, &known.hostname)) };
+        let kind = telemetry::command_kind(&action);
+        let outcome = send(session, &known.hostname, action, timeout).await;
+        self.0.metrics.observe_command(kind, telemetry::code_of(&outcome));
+        outcome
+    }
+
+    /// Waits until something changed that matters for placing claims. Changes during a pass are not lost.
+    pub async fn wait_changed(&self) {
+        self.0.change.notified().await;
+    }
+
+    /// Says that something changed that matters for placing claims.
+    pub fn changed(&self) {
+        self.0.change.notify_one();
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Takes facts that changed during a session, and has them written down.
+    pub(super) fn refresh_facts(&self, node_id: Uuid, hello: Hello) {
+        let changed = self.write().get_mut(&node_id).is_some_and(|known| known.set_facts(hello.clone()));
+        if changed && self.0.facts.try_send((node_id, hello)).is_err() {
+            tracing::warn!(node = %node_id, "changed facts were not written down: the queue is full");
+        }
+    }
+
+    fn next_epoch(&self, now: Timestamp) -> u64 {
+        let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let last = &self.0.last_epoch;
+        let next = |last: u64| (last + 1).max(now_ms);
+        let previous = last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        next(previous.unwrap_or_default())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Uuid, Known>> {
+        self.0.nodes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Uuid, Known>> {
+        self.0.nodes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Whether these facts are the ones known.
+    #[must_use]
+    pub fn has_facts(&self, hello: &Hello) -> bool {
+        hello.facts.as_ref().is_none_or(|facts| *facts == *self.facts) && *hello.gpus == *self.gpus
+    }
+
+    fn set_facts(&mut self, hello: Hello) -> bool {
+        if self.has_facts(&hello) {
+            return false;
+        }
+        if let Some(facts) = hello.facts {
+            self.hostname = facts.hostname.as_str().into();
+            self.facts = Arc::new(facts);
+        }
+        self.gpus = hello.gpus.into();
+        true
+    }
+}
+
+/// The status for a node that was deleted or never enrolled.
+pub fn deleted() -> Status {
+    utopia_proto::status::status(Code::PermissionDenied, "NodeDeleted", "this node was deleted; enrol it again to use it", None)
+}
+
+/// The error for a node that is not connected.
+pub fn not_online(node_id: Uuid, hostname: &str) -> Error {
+    Error::FailedPrecondition { reason: "NodeNotOnline".into(), message: format!("node {hostname} ({node_id}) is not Online") }
+}
+
+async fn send(session: Arc<Session>, hostname: &str, action: Action, timeout: Duration) -> Result<Outcome> {
+    let id = Uuid::new_v4().to_string();
+    let busy = || Error::Unavailable {
+        reason: "NodeBusy".into(),
+        message: format!("node {hostname} has too many commands waiting; try again"),
+    };
+    let reply = session.commands.expect(&id).map_err(|_| busy())?;
+    let waiting = Waiting { session, id };
+    let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    let command = Command { id: waiting.id.clone(), timeout_ms, action: Some(action) };
+    let disconnected = || Error::Unavailable {
+        reason: "NodeDisconnected".into(),
+        message: format!("node {hostname} disconnected before it answered"),
+    };
+    waiting.session.mailbox.push(Frame::Command(command)).map_err(|_| disconnected())?;
+    let outcome = tokio::time::timeout(timeout, reply)
+        .await
+        .map_err(|_| Error::DeadlineExceeded { message: format!("node {hostname} did not answer within {timeout:?}") })?
+        .map_err(|_| disconnected())?;
+    match outcome {
+        Outcome::Failure(failure) => Err(Error::Node(Box::new(to_status(&failure)))),
+        outcome => Ok(outcome),
+    }
+}
+
+/// Cancels a command when nobody waits for it any more.
+struct Waiting {
+    session: Arc<Session>,
+    id: String,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.session.commands.forget(&self.id) {
+            // A closed mailbox means that the command is gone with its session.
+            let _ = self.session.mailbox.push(Frame::Cancel(Cancel { command_id: std::mem::take(&mut self.id) }));
+        }
+    }
+}
+
+fn to_status(failure: &Failure) -> Status {
+    let field = (!failure.field.is_empty()).then_some(failure.field.as_str());
+    utopia_proto::status::status(Code::from(failure.code), &failure.reason, &failure.message, field)
+}

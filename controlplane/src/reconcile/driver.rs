@@ -1,0 +1,94 @@
+//! Runs passes: at every change that matters, at an interval, and one at a time.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{execute::Executor, observe, plan};
+use crate::{error::Result, link::Hub, model::Claim, store::Store, telemetry::Metrics};
+
+/// A pass is made at least this often.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Changes that come within this time of a pass share the next one.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// How long a pass that failed is waited for.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The loop.
+pub struct Driver {
+    /// Has the claims and the ledger.
+    pub store: Store,
+    /// Knows the nodes.
+    pub hub: Hub,
+    /// Does what is due.
+    pub executor: Arc<Executor>,
+    /// The rules that the operator sets.
+    pub settings: plan::Settings,
+    /// Counts passes.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Driver {
+    /// Runs until cancelled.
+    pub async fn run(self, cancel: CancellationToken) {
+        while !cancel.is_cancelled() {
+            let pause = match self.pass().await {
+                // What was just placed is sent to its node at once.
+                Ok(Outcome::Progress) => DEBOUNCE,
+                Ok(Outcome::Settled) => {
+                    tokio::select! {
+                        () = cancel.cancelled() => return,
+                        () = self.hub.wait_changed() => {}
+                        () = tokio::time::sleep(INTERVAL) => {}
+                    }
+                    DEBOUNCE
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a reconcile pass failed");
+                    AFTER_FAILURE
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn pass(&self) -> Result<Outcome> {
+        let started = std::time::Instant::now();
+        let nodes = observe::nodes(&self.hub);
+        // The nodes first: a container that appears in between is then not yet seen, rather than taken for one without a claim.
+        let mut claims = self.store.unsettled_claims().await?;
+        claims.extend(self.ended_with_containers(&nodes, &claims).await?);
+        let ledger = self.store.ledger().await?;
+        let snapshot =
+            plan::Snapshot { claims: &claims, nodes: &nodes, ledger: &ledger, now: self.hub.now(), settings: &self.settings };
+        let steps = plan::plan(&snapshot);
+        self.metrics.observe_pass(&claims, &nodes, ledger.len(), started.elapsed());
+        let progress = self.executor.run(steps, &claims).await?;
+        Ok(if progress { Outcome::Progress } else { Outcome::Settled })
+    }
+
+    /// The ended claims whose containers are still on a node: they keep them until they are deleted.
+    async fn ended_with_containers(&self, nodes: &[plan::NodeView], unsettled: &[Claim]) -> Result<Vec<Claim>> {
+        let known = unsettled.iter().map(|claim| claim.id).collect::<HashSet<_>>();
+        let seen = nodes.iter().flat_map(|node| node.containers.keys()).filter_map(|id| Uuid::try_parse(id).ok());
+        let unknown = seen.filter(|id| !known.contains(id)).collect::<HashSet<_>>();
+        if unknown.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.claims_by_id(&unknown.into_iter().collect::<Vec<_>>()).await?)
+    }
+}
+
+/// What a pass came to.
+enum Outcome {
+    /// Rows changed; the next pass may have more to do.
+    Progress,
+    /// Nothing to do until something changes.
+    Settled,
+}

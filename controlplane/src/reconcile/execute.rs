@@ -1,0 +1,201 @@
+//! Does the planner's steps: changes of rows one after the other, commands to nodes beside each other.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use utopia_proto::link::v1::{
+    ContainerPhase, ContainerState, EnsureClaim, ReleaseClaim, command::Action, command_result::Outcome,
+};
+use uuid::Uuid;
+
+use super::{changes::Changes, plan::Step, retry::Retries};
+use crate::{
+    error::{Error, Result},
+    link::Hub,
+    model::Claim,
+    store::{PlaceOutcome, StatusChange, Store, Waiting},
+};
+
+/// How many commands are on their way at a time.
+const MAX_COMMANDS: usize = 256;
+
+/// How long a node may take to accept a placement; the work itself is reported later.
+const ENSURE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a node may take to stop and remove containers.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Does steps.
+pub struct Executor {
+    store: Store,
+    hub: Hub,
+    changes: Changes,
+    tracker: TaskTracker,
+    slots: Arc<Semaphore>,
+    retries: Mutex<Retries<Key>>,
+}
+
+/// What a command is about; two with the same key are never under way together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Ensure { claim: Uuid, epoch: i64 },
+    Release { node: Uuid, claim_id: String, epoch: u64 },
+}
+
+/// The outcome of one command.
+type Sent = Result<(), Error>;
+
+impl Executor {
+    /// An executor whose commands are tracked.
+    #[must_use]
+    pub fn new(store: Store, hub: Hub, changes: Changes, tracker: TaskTracker) -> Arc<Self> {
+        let slots = Arc::new(Semaphore::new(MAX_COMMANDS));
+        Arc::new(Self { store, hub, changes, tracker, slots, retries: Mutex::default() })
+    }
+
+    /// Does the steps, and says whether rows changed. Commands go on after this returns, and wake the driver when they are done.
+    ///
+    /// # Errors
+    /// When the store fails; the steps left are done by the next pass.
+    pub async fn run(self: &Arc<Self>, steps: Vec<Step>, claims: &[Claim]) -> Result<bool> {
+        let by_id = claims.iter().map(|claim| (claim.id, claim)).collect::<HashMap<_, _>>();
+        let mut progress = false;
+        let mut waiting = Vec::new();
+        for step in steps {
+            match step {
+                Step::Wait { claim, generation, reason, message } => {
+                    waiting.push(Waiting { id: claim, generation, reason: reason.to_owned(), message });
+                }
+                Step::Ensure { claim, node } => {
+                    if let Some(claim) = by_id.get(&claim) {
+                        self.ensure(claim, node);
+                    }
+                }
+                Step::Release { node, claim_id, epoch, forget } => self.release(node, claim_id, epoch, forget),
+                step => progress |= self.write(step).await?,
+            }
+        }
+        if !waiting.is_empty() {
+            self.store.set_waiting(&waiting, self.hub.now()).await?;
+            waiting.iter().for_each(|waiting| self.changes.publish(waiting.id));
+        }
+        self.lock().prune(self.hub.now());
+        Ok(progress)
+    }
+
+    /// Does a step that changes one row. A row that has changed since is left to the next pass.
+    async fn write(&self, step: Step) -> Result<bool> {
+        let now = self.hub.now();
+        let (id, changed) = match step {
+            Step::Place { claim, generation, node, gpus } => {
+                let gpus = gpus.iter().map(|uuid| uuid.to_string()).collect::<Vec<_>>();
+                let placed = self.store.place_claim(claim, generation, node, &gpus, now).await?;
+                if let PlaceOutcome::Placed { epoch } = placed {
+                    tracing::info!(%claim, %node, epoch, gpus = gpus.len(), "claim placed");
+                }
+                // A row or a GPU that is gone makes the next pass look again.
+                (claim, true)
+            }
+            Step::SetStatus { claim, generation, phase, reason, message, container_id, free_gpus } => {
+                tracing::info!(%claim, phase = phase.as_str_name(), %reason, %message, "claim status");
+                let change = StatusChange { phase, reason: reason.into_owned(), message, container_id: Some(container_id), free_gpus };
+                (claim, self.store.set_claim_status(claim, generation, change, now).await?)
+            }
+            Step::Unplace { claim, generation, reason, message } => {
+                tracing::info!(%claim, reason, %message, "claim's placement is taken back");
+                (claim, self.store.unplace_claim(claim, generation, reason, &message, now).await?)
+            }
+            Step::Forget { claim, .. } => (claim, self.store.forget_claim(claim).await?),
+            Step::Wait { .. } | Step::Ensure { .. } | Step::Release { .. } => return Ok(false),
+        };
+        self.changes.publish(id);
+        Ok(changed)
+    }
+
+    fn ensure(self: &Arc<Self>, claim: &Claim, node: Uuid) {
+        let key = Key::Ensure { claim: claim.id, epoch: claim.epoch };
+        let epoch = u64::try_from(claim.epoch).unwrap_or_default();
+        let command = EnsureClaim {
+            claim_id: claim.id.to_string(),
+            epoch,
+            spec: Some(claim.spec.clone()),
+            gpu_uuids: claim.gpu_uuids.clone(),
+        };
+        let (this, claim_id) = (self.clone(), claim.id.to_string());
+        self.send(key, async move {
+            let outcome = this.hub.command(node, Action::EnsureClaim(command), ENSURE_TIMEOUT).await;
+            let state = match outcome {
+                Ok(Outcome::Claim(state)) => state,
+                Ok(other) => return Err(unexpected(&other)),
+                Err(Error::Node(status)) => ContainerState {
+                    claim_id,
+                    epoch,
+                    phase: ContainerPhase::Failed.into(),
+                    reason: utopia_proto::status::reason(&status),
+                    message: status.message().to_owned(),
+                    ..ContainerState::default()
+                },
+                Err(error) => return Err(error),
+            };
+            let failed = state.phase() == ContainerPhase::Failed;
+            let refused = Error::FailedPrecondition { reason: state.reason.clone().into(), message: state.message.clone() };
+            if let Some(session) = this.hub.node(node).and_then(|known| known.session) {
+                session.note_container(state);
+            }
+            if failed { Err(refused) } else { Ok(()) }
+        });
+    }
+
+    fn release(self: &Arc<Self>, node: Uuid, claim_id: String, epoch: u64, forget: Option<(Uuid, i64)>) {
+        let key = Key::Release { node, claim_id: claim_id.clone(), epoch };
+        let this = self.clone();
+        self.send(key, async move {
+            let command = ReleaseClaim { claim_id: claim_id.clone(), epoch };
+            match this.hub.command(node, Action::ReleaseClaim(command), RELEASE_TIMEOUT).await? {
+                Outcome::Done(()) => {}
+                other => return Err(unexpected(&other)),
+            }
+            if let Some(session) = this.hub.node(node).and_then(|known| known.session) {
+                session.note_released(&claim_id, epoch);
+            }
+            if let Some((claim, _)) = forget {
+                this.store.forget_claim(claim).await?;
+                tracing::info!(%claim, "claim's container is gone");
+            }
+            Ok(())
+        });
+    }
+
+    /// Runs a command unless the same is under way or has just failed.
+    fn send(self: &Arc<Self>, key: Key, command: impl Future<Output = Sent> + Send + 'static) {
+        if !self.lock().begin(key.clone(), self.hub.now()) {
+            return;
+        }
+        let this = self.clone();
+        self.tracker.spawn(async move {
+            let _slot = this.slots.acquire().await;
+            match command.await {
+                Ok(()) => this.lock().succeed(&key),
+                Err(error) => {
+                    let wait = this.lock().fail(key.clone(), this.hub.now(), rand::random());
+                    tracing::warn!(?key, %error, retry_in = ?wait, "a command to a node failed");
+                }
+            }
+            this.hub.changed();
+        });
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Retries<Key>> {
+        self.retries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unexpected(outcome: &Outcome) -> Error {
+    tracing::warn!(?outcome, "a node answered something else than was asked");
+    Error::Unavailable { reason: "UnexpectedAnswer".into(), message: "the node answered something else than was asked".into() }
+}

@@ -1,0 +1,53 @@
+//! The nodes as their links show them, for the planner.
+
+use utopia_proto::link::v1::GpuReading;
+use uuid::Uuid;
+
+use super::plan::{GpuView, NodeView};
+use crate::link::{Hub, hub::Known};
+
+/// All enrolled nodes.
+#[must_use]
+pub fn nodes(hub: &Hub) -> Vec<NodeView> {
+    hub.nodes().into_iter().map(|(id, known)| view(id, known)).collect()
+}
+
+fn view(id: Uuid, known: Known) -> NodeView {
+    let Known { hostname, gpus, changed_at, session, .. } = known;
+    let gpu = |(at, gpu): (usize, &utopia_proto::link::v1::GpuFacts), readings: &[GpuReading]| {
+        let reading = readings.get(at);
+        GpuView {
+            uuid: gpu.uuid.as_str().into(),
+            index: gpu.index,
+            name: gpu.name.as_str().into(),
+            memory_bytes: gpu.memory_bytes,
+            faulty: reading.is_some_and(|reading| reading.faulty),
+            busy: reading.is_some_and(|reading| reading.foreign_use || reading.locally_allocated),
+        }
+    };
+    let Some(session) = session else {
+        let gpus = gpus.iter().enumerate().map(|entry| gpu(entry, &[])).collect();
+        return NodeView {
+            id,
+            hostname,
+            online: false,
+            changed_at,
+            runtime_ready: false,
+            inventory_complete: false,
+            gpus,
+            containers: std::sync::Arc::default(),
+        };
+    };
+    let view = session.view();
+    let readings = view.heartbeat.as_ref().map(|heartbeat| heartbeat.gpus.as_slice()).unwrap_or_default();
+    NodeView {
+        id,
+        hostname,
+        online: true,
+        changed_at,
+        runtime_ready: view.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.runtime_ready),
+        inventory_complete: view.inventory_complete,
+        gpus: gpus.iter().enumerate().map(|entry| gpu(entry, readings)).collect(),
+        containers: view.containers.clone(),
+    }
+}

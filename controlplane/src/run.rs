@@ -1,0 +1,324 @@
+//! Puts the parts together, runs them, and ends them in order.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use jiff::SignedDuration;
+use prometheus_client::registry::Registry;
+use tokio::{net::TcpListener, sync::oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{service::Routes, transport::Server};
+use tower::Layer as _;
+use utopia_certs::{
+    Authority, secret_file,
+    tls::{self, ClientAuth, ServerIdentity},
+};
+use utopia_gateway::{listener, metrics::{Measured, RequestMetrics}, observe, serve};
+use utopia_proto::{
+    claim::v1::claim_service_server::ClaimServiceServer,
+    codec::MAX_FRAME_BYTES,
+    iam::v1::iam_service_server::IamServiceServer,
+    link::v1::{agent_link_server::AgentLinkServer, enrolment_service_server::EnrolmentServiceServer},
+    node::v1::{
+        join_token_service_server::JoinTokenServiceServer, node_agent_service_server::NodeAgentServiceServer,
+        node_service_server::NodeServiceServer,
+    },
+    policy::Policies,
+};
+
+use crate::{
+    auth::{
+        guard::{Guard, GuardLayer},
+        jwt::Tokens,
+        keys::KeyRing,
+        password::Passwords,
+    },
+    authority, bootstrap,
+    clock::Clock,
+    config::Config,
+    link::{Hub, liveness, service::LinkService},
+    reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
+    server,
+    service::{claim::Claims, enrolment::Enrolment, iam::Iam, join_token::JoinTokens, node::Nodes, node_agent::NodeAgents},
+    store::{self, Store},
+    telemetry::Metrics,
+    upkeep::{self, Upkeep},
+};
+
+/// How long what was asked before a shutdown may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A control plane that is ready.
+#[derive(Debug)]
+pub struct Started {
+    /// Where the JSON API is.
+    pub http_addr: SocketAddr,
+    /// Where gRPC is.
+    pub grpc_addr: SocketAddr,
+    /// The CA that agents pin.
+    pub ca_hash: String,
+    /// A join token for one agent, good for ten minutes.
+    pub local_join_token: String,
+}
+
+/// Runs a control plane until it is cancelled, and ends it in order.
+///
+/// # Errors
+/// When it cannot start, or a part that it cannot do without ends.
+pub async fn run(config: Config, started: Option<oneshot::Sender<Started>>, cancel: CancellationToken) -> anyhow::Result<()> {
+    secret_file::create_private_dir(&config.data_dir)?;
+    let http = listener::bind(config.http_addr)?;
+    let grpc = listener::bind(config.grpc_addr)?;
+    let internal = config.internal_addr.map(listener::bind).transpose()?;
+    let listeners = Listeners { http, grpc, internal };
+    let store = Store::open(&config.database_url(), store::Options::default()).await?;
+    let result = ControlPlane::new(config, store.clone(), &listeners).await?.run(listeners, started, cancel).await;
+    store.close().await;
+    result
+}
+
+struct Listeners {
+    http: TcpListener,
+    grpc: TcpListener,
+    internal: Option<TcpListener>,
+}
+
+struct ControlPlane {
+    config: Config,
+    clock: Clock,
+    store: Store,
+    hub: Hub,
+    facts: tokio::sync::mpsc::Receiver<(uuid::Uuid, utopia_proto::link::v1::Hello)>,
+    changes: Changes,
+    authority: Arc<Authority>,
+    server_names: Vec<String>,
+    join_tokens: JoinTokens,
+    passwords: Passwords,
+    tokens: Tokens,
+    registry: Registry,
+    metrics: Arc<Metrics>,
+}
+
+impl ControlPlane {
+    async fn new(config: Config, store: Store, listeners: &Listeners) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let passwords = Passwords::new();
+        bootstrap::administrator(&config, &store, &passwords, &clock).await?;
+        let tokens = Tokens::new(KeyRing::load(store.clone(), clock.clone()).await?, clock.clone());
+        let authority = Arc::new(authority::open(&config, &clock)?);
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let (hub, facts) = Hub::new(clock.clone(), metrics.clone());
+        hub.learn(store.enrolled_nodes().await?);
+        let grpc_addr = listeners.grpc.local_addr()?;
+        let advertised = config.advertise_addr.clone().unwrap_or_else(|| authority::dialable(grpc_addr).to_string());
+        let join_tokens = JoinTokens {
+            store: store.clone(),
+            ca_hash: authority.hash(),
+            server: format!("https://{advertised}"),
+            clock: clock.clone(),
+        };
+        let server_names = authority::server_names(&config, grpc_addr, &advertised);
+        let changes = Changes::default();
+        Ok(Self {
+            config,
+            clock,
+            store,
+            hub,
+            facts,
+            changes,
+            authority,
+            server_names,
+            join_tokens,
+            passwords,
+            tokens,
+            registry,
+            metrics,
+        })
+    }
+
+    async fn run(
+        mut self,
+        listeners: Listeners,
+        started: Option<oneshot::Sender<Started>>,
+        cancel: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let tracker = TaskTracker::new();
+        // Background work ends after the servers, so that what was accepted is still done.
+        let background = CancellationToken::new();
+        let http_addr = listeners.http.local_addr()?;
+        let grpc_addr = listeners.grpc.local_addr()?;
+
+        let (health_reporter, health) = tonic_health::server::health_reporter();
+        health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
+        let routes = self.routes()?.add_service(health);
+        let requests = RequestMetrics::register(&mut self.registry);
+        let guard = GuardLayer::new(Arc::new(policies()), self.tokens.clone(), Arc::new(|_, _| Ok(())));
+        let stack: Stack = requests.layer(guard.layer(routes.prepare()));
+
+        let identity = Arc::new(ServerIdentity::new(upkeep::server_certificate(&self.authority, &self.server_names, self.clock.now())?)?);
+        self.spawn_background(&tracker, &background, identity.clone());
+        let registry = Arc::new(std::mem::take(&mut self.registry));
+        let http = self.http_router(stack.clone(), registry, cancel.clone())?;
+        let mut servers = tokio::task::JoinSet::<anyhow::Result<()>>::new();
+        let http = serve::http(listeners.http, http, cancel.clone(), GRACE);
+        servers.spawn(async { Ok(http.await?) });
+        let serve_grpc = |listener, auth, server: Server| {
+            let tls = tls::server_config(identity.clone(), self.authority.certificate_der(), auth)?;
+            let incoming = server::incoming(listener, tls, self.metrics.clone(), &tracker, cancel.clone());
+            let shutdown = cancel.clone().cancelled_owned();
+            let stack = stack.clone();
+            anyhow::Ok(async move { Ok(server.serve_with_incoming_shutdown(stack, incoming, shutdown).await?) })
+        };
+        servers.spawn(serve_grpc(listeners.grpc, ClientAuth::Optional, server::public())?);
+        if let Some(listener) = listeners.internal {
+            servers.spawn(serve_grpc(listener, ClientAuth::Required, server::internal())?);
+        }
+
+        tracing::info!(http = %http_addr, grpc = %grpc_addr, "control plane is ready");
+        if let Some(started) = started {
+            let token = self.join_tokens.create(SignedDuration::from_mins(10), 1, "local agent".into(), None).await?;
+            // Whoever asked may have given up.
+            let _ = started.send(Started { http_addr, grpc_addr, ca_hash: token.ca_hash, local_join_token: token.token });
+        }
+        let result = tokio::select! {
+            () = cancel.cancelled() => Ok(()),
+            Some(ended) = servers.join_next() => ended.context("a server panicked")?.context("a server ended"),
+        };
+
+        tracing::info!("stopping");
+        health_reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        cancel.cancel();
+        self.hub.drain(Duration::from_secs(1), "the control plane is stopping");
+        let servers = async { while servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, servers).await.is_err() {
+            tracing::warn!("some requests were cut");
+        }
+        background.cancel();
+        tracker.close();
+        if tokio::time::timeout(GRACE, tracker.wait()).await.is_err() {
+            tracing::warn!("some background work was cut");
+        }
+        result
+    }
+
+    /// Every gRPC service.
+    fn routes(&self) -> anyhow::Result<Routes> {
+        let (store, hub, clock) = (&self.store, &self.hub, &self.clock);
+        let iam = Iam {
+            store: store.clone(),
+            passwords: self.passwords.clone(),
+            tokens: self.tokens.clone(),
+            clock: clock.clone(),
+            development: self.config.development,
+        };
+        let nodes = Nodes { store: store.clone(), hub: hub.clone(), join_tokens: self.join_tokens.clone() };
+        let claims = Claims {
+            store: store.clone(),
+            hub: hub.clone(),
+            changes: self.changes.clone(),
+            settings: self.plan_settings(),
+            clock: clock.clone(),
+        };
+        let enrolment = Enrolment {
+            store: store.clone(),
+            hub: hub.clone(),
+            authority: self.authority.clone(),
+            lifetime: self.config.certificate_lifetime(),
+        };
+        let link =
+            LinkService { hub: hub.clone(), store: store.clone(), heartbeat_interval_ms: self.config.heartbeat_interval_ms };
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(utopia_proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        Ok(Routes::new(IamServiceServer::new(iam))
+            .add_service(NodeServiceServer::new(nodes))
+            .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
+            .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), clock: clock.clone() }))
+            .add_service(ClaimServiceServer::new(claims))
+            .add_service(EnrolmentServiceServer::new(enrolment))
+            .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?))
+    }
+
+    /// The JSON API, metrics and readiness.
+    fn http_router(&self, stack: Stack, registry: Arc<Registry>, stopping: CancellationToken) -> anyhow::Result<Router> {
+        let pool = utopia_proto::descriptor_pool();
+        let services = pool.services().map(|service| service.full_name().to_owned()).collect::<Vec<_>>();
+        let services = services.iter().map(String::as_str).collect::<Vec<_>>();
+        let api = utopia_gateway::router(&pool, &services, stack, utopia_gateway::Config::default())?;
+        let ready = Router::new().route("/ready", get(ready)).with_state(Readiness { store: self.store.clone(), stopping });
+        Ok(api.merge(observe::metrics_router(registry)).merge(ready))
+    }
+
+    fn spawn_background(&mut self, tracker: &TaskTracker, cancel: &CancellationToken, identity: Arc<ServerIdentity>) {
+        let (_, none) = tokio::sync::mpsc::channel(1);
+        let facts = std::mem::replace(&mut self.facts, none);
+        tracker.spawn(liveness::run(self.hub.clone(), self.store.clone(), facts, cancel.clone()));
+        let driver = Driver {
+            store: self.store.clone(),
+            hub: self.hub.clone(),
+            executor: Executor::new(self.store.clone(), self.hub.clone(), self.changes.clone(), tracker.clone()),
+            settings: self.plan_settings(),
+            metrics: self.metrics.clone(),
+        };
+        tracker.spawn(driver.run(cancel.clone()));
+        let upkeep = Upkeep {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            authority: self.authority.clone(),
+            server_names: self.server_names.clone(),
+            identity,
+        };
+        tracker.spawn(upkeep.run(cancel.clone()));
+    }
+
+    fn plan_settings(&self) -> plan::Settings {
+        plan::Settings {
+            placement: self.config.placement,
+            reschedule_after: Duration::from_secs(self.config.reschedule_after_seconds.into()),
+        }
+    }
+}
+
+/// All services with everything that wraps each call.
+type Stack = Measured<Guard<Routes>>;
+
+/// The policies of the contract, and of the two standard services that anybody may ask.
+fn policies() -> Policies {
+    let mut policies = Policies::from_descriptors(&utopia_proto::descriptor_pool());
+    for path in [
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.health.v1.Health/List",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ] {
+        policies.open(path);
+    }
+    policies
+}
+
+#[derive(Clone)]
+struct Readiness {
+    store: Store,
+    stopping: CancellationToken,
+}
+
+/// 200 while requests are welcome.
+async fn ready(State(Readiness { store, stopping }): State<Readiness>) -> (StatusCode, &'static str) {
+    if stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match store.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer: see UTOPIA_DATABASE_URL\n")
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The gRPC services, one file each. They check what was sent, call the store, the hub or the reconciler, and answer.
+
+pub mod claim;
+pub mod convert;
+pub mod enrolment;
+pub mod iam;
+pub mod join_token;
+pub mod node;
+pub mod node_agent;
+pub mod validate;

@@ -1,0 +1,63 @@
+//! From what the store remembers to what the contract shows.
+
+use jiff::Timestamp;
+use prost_types::Timestamp as WireTimestamp;
+use utopia_proto::{claim::v1 as claim, iam::v1 as iam, node::v1 as node};
+
+use crate::model::{Claim, JoinToken, Role, RolePolicy, User};
+
+/// A point in time.
+#[must_use]
+pub fn timestamp(at: Timestamp) -> WireTimestamp {
+    WireTimestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
+
+/// A person.
+#[must_use]
+pub fn user(user: &User) -> iam::User {
+    iam::User { id: user.id, username: user.username.clone(), role: user.role.to_string() }
+}
+
+/// A role with its policy.
+#[must_use]
+pub fn role(role: Role, policy: RolePolicy) -> iam::Role {
+    let RolePolicy { allow_all, max_gpu_count } = policy;
+    iam::Role { name: role.to_string(), policy: Some(iam::RolePolicy { allow_all, max_gpu_count }) }
+}
+
+/// A join token without its secret.
+#[must_use]
+pub fn join_token(token: JoinToken, ca_hash: String) -> node::JoinToken {
+    node::JoinToken {
+        id: token.id,
+        token: String::new(),
+        ca_hash,
+        command: String::new(),
+        expires_at: Some(timestamp(token.expires_at)),
+        max_uses: token.max_uses,
+        uses: token.uses,
+        node_id: token.node_id.map(|id| id.to_string()).unwrap_or_default(),
+        description: token.description,
+    }
+}
+
+/// A claim; `node_name` is the host name of its node, empty when it has none.
+#[must_use]
+pub fn claim(claim: Claim, node_name: String) -> claim::Claim {
+    claim::Claim {
+        id: claim.id.to_string(),
+        user_id: claim.user_id,
+        spec: Some(claim.spec),
+        status: Some(claim::ClaimStatus {
+            phase: claim.phase.into(),
+            node_name,
+            container_id: claim.container_id,
+            reason: claim.reason,
+            message: claim.message,
+            node_id: claim.node_id.map(|id| id.to_string()).unwrap_or_default(),
+            gpu_uuids: claim.gpu_uuids,
+        }),
+        created_at: Some(timestamp(claim.created_at)),
+        updated_at: Some(timestamp(claim.updated_at)),
+    }
+}

@@ -1,0 +1,56 @@
+//! Slow housekeeping: the server's certificate is replaced in time, nodes that were announced and never enrolled are forgotten.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+use utopia_certs::{Authority, Issued, tls::ServerIdentity};
+
+use crate::{clock::Clock, store::Store};
+
+/// Lifetime of the server's certificate; it is replaced when half of it has passed.
+const CERTIFICATE_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// How long an announced node is remembered.
+const PENDING_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often it is looked.
+const INTERVAL: Duration = Duration::from_mins(10);
+
+/// Who does it.
+pub(crate) struct Upkeep {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) server_names: Vec<String>,
+    pub(crate) identity: Arc<ServerIdentity>,
+}
+
+/// A certificate for the server under these names.
+pub(crate) fn server_certificate(authority: &Authority, names: &[String], now: Timestamp) -> utopia_certs::Result<Issued> {
+    authority.issue_server(names, now, CERTIFICATE_LIFETIME)
+}
+
+impl Upkeep {
+    /// Runs until cancelled.
+    pub(crate) async fn run(self, cancel: CancellationToken) {
+        let mut replace_at = self.clock.now() + CERTIFICATE_LIFETIME / 2;
+        let mut interval = tokio::time::interval(INTERVAL);
+        while cancel.run_until_cancelled(interval.tick()).await.is_some() {
+            let now = self.clock.now();
+            match self.store.expire_pending_nodes(now - PENDING_LIFETIME).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "announced nodes that never enrolled are forgotten"),
+                Err(error) => tracing::warn!(%error, "announced nodes could not be expired"),
+            }
+            if now >= replace_at {
+                let replaced = server_certificate(&self.authority, &self.server_names, now)
+                    .and_then(|issued| self.identity.replace(issued));
+                match replaced {
+                    Ok(()) => replace_at = now + CERTIFICATE_LIFETIME / 2,
+                    Err(error) => tracing::error!(%error, "the server's certificate could not be replaced"),
+                }
+            }
+        }
+    }
+}
