@@ -44,8 +44,8 @@ pub(crate) struct Global {
     #[arg(long, env = "UTOPIA_URL", hide_env_values = true, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// A PEM file with CA certificates to trust for an https server, beside those of the system
-    #[arg(long, env = "UTOPIA_CA_CERTIFICATE", hide_env_values = true, global = true, value_name = "FILE")]
-    pub(crate) ca_certificate: Option<PathBuf>,
+    #[arg(long, env = "UTOPIA_SERVER_CA", hide_env_values = true, global = true, value_name = "FILE")]
+    pub(crate) server_ca: Option<PathBuf>,
     /// How results are written
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,

@@ -71,9 +71,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(url: Url, token: Option<String>, ca_certificate: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn new(url: Url, token: Option<String>, server_ca: Option<&Path>) -> Result<Self, Error> {
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(ca_certificate)?)
+            .tls_backend_preconfigured(tls(server_ca)?)
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("aiinfra/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -127,10 +127,10 @@ impl Client {
     }
 }
 
-fn tls(ca_certificate: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
+fn tls(server_ca: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
     let unreadable =
         |path: &Path, cause: String| Error::Settings(format!("cannot read CA certificates from {}: {cause}", path.display()));
-    let roots = match ca_certificate {
+    let roots = match server_ca {
         Some(path) => {
             let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(path, error.to_string()))?;
             certificates.collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(path, error.to_string()))?

@@ -35,7 +35,7 @@ struct Context {
     output: Output,
     /// The server.
     url: Url,
-    ca_certificate: Option<PathBuf>,
+    server_ca: Option<PathBuf>,
     /// The file of settings, and what is in it.
     config_path: PathBuf,
     config: Config,
@@ -46,7 +46,7 @@ impl Context {
         let config_path = crate::config::path()?;
         let config = Config::load(&config_path)?;
         let url = config.server(global.url.as_deref())?;
-        Ok(Self { output: Output::new(global.output), url, ca_certificate: global.ca_certificate, config_path, config })
+        Ok(Self { output: Output::new(global.output), url, server_ca: global.server_ca, config_path, config })
     }
 
     /// The API as the user that is logged in, if one is: the server says what needs that.
@@ -61,7 +61,7 @@ impl Context {
     }
 
     fn client_with(&self, token: Option<String>) -> anyhow::Result<Client> {
-        Ok(Client::new(self.url.clone(), token, self.ca_certificate.as_deref())?)
+        Ok(Client::new(self.url.clone(), token, self.server_ca.as_deref())?)
     }
 }
 

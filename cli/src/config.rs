@@ -3,14 +3,13 @@
 //! They live in one file that only its owner can read, replaced as a whole. Nothing here prints a token.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::{env, fmt, fs, io};
+use std::{env, fmt};
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use utopia_certs::secret_file;
 
 /// Where `aiinfra up` listens.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -42,17 +41,19 @@ impl fmt::Debug for Session {
 impl Config {
     /// Reads the file; a missing one is empty.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
-        match fs::read(path) {
-            Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        match secret_file::read_if_present(path)? {
+            Some(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display())),
+            None => Ok(Self::default()),
         }
     }
 
     /// Replaces the file.
     pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let text = serde_json::to_vec_pretty(self).context("cannot write the settings")?;
-        replace(path, &text).with_context(|| format!("cannot write {}", path.display()))
+        let text = serde_json::to_vec_pretty(self).context("write the settings")?;
+        if let Some(directory) = path.parent() {
+            secret_file::create_private_dir(directory)?;
+        }
+        Ok(secret_file::write_private(path, &text)?)
     }
 
     /// The server to talk to: the one that is named, else the one that is kept, else the one on this machine.
@@ -103,25 +104,9 @@ pub(crate) fn path() -> anyhow::Result<PathBuf> {
         .join("aiinfra/config.json"))
 }
 
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    });
-    if written.is_err() {
-        // The first error is the one to tell.
-        fs::remove_file(&temporary).ok();
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -5,3 +5,5 @@
 mod commands;
 mod fake_api;
 mod invoke;
+mod scenarios;
+mod system;

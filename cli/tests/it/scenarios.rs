@@ -1,0 +1,7 @@
+//! What people do with the whole system, and what may go wrong meanwhile. Docker, registry and PostgreSQL are the real ones.
+
+mod claims;
+mod crashes;
+mod first_steps;
+mod joining;
+mod lost_nodes;

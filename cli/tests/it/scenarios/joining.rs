@@ -1,0 +1,75 @@
+//! How further machines join, and how they are sent away.
+
+use serde_json::json;
+
+use crate::invoke::Shell;
+use crate::system::agent::Agent;
+use crate::system::server::Server;
+
+#[tokio::test]
+async fn a_second_machine_joins_with_the_command_that_is_printed() {
+    let up = Server::up().await;
+    let mut shell = Shell::at(up.api().url());
+    shell.set("UTOPIA_PASSWORD", &up.secret("admin-password"));
+    shell.run(&["login", "admin"]).await.ok();
+    let command = shell.run(&["join-token", "create", "--max-uses", "1"]).await.ok();
+    assert_eq!(command.lines().count(), 1, "{command}");
+
+    let _agent = Agent::join(&command, &[]);
+    up.admin().await.nodes_online(2).await;
+    let listed = shell.run(&["nodes", "list", "--status", "online"]).await.ok();
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+}
+
+#[tokio::test]
+async fn a_used_up_a_revoked_and_a_forged_token_join_nothing() {
+    let control_plane = Server::control_plane().await;
+    let admin = control_plane.admin().await;
+    let once = admin.post("/api/join-tokens", json!({"max_uses": 1})).await.expect(201);
+    let once = once["command"].as_str().unwrap();
+    let first = Agent::join(once, &[]);
+    admin.nodes_online(1).await;
+
+    let revoked = admin.post("/api/join-tokens", json!({})).await.expect(201);
+    admin.delete(&format!("/api/join-tokens/{}", revoked["id"].as_str().unwrap())).await.expect(204);
+    let revoked = revoked["command"].as_str().unwrap();
+    let other_ca = once.replace("sha256:", "sha256:00").chars().collect::<Vec<_>>();
+    let other_ca = other_ca[..other_ca.len() - 2].iter().collect::<String>();
+    for command in [once, revoked, &other_ca] {
+        let mut refused = Agent::join(command, &[]);
+        let status = refused.process.wait().await;
+        let log = refused.process.log();
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert_eq!(log.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{log}");
+    }
+    admin.nodes_online(1).await;
+    drop(first);
+}
+
+#[tokio::test]
+async fn a_deleted_node_is_cut_off_and_its_agent_says_so() {
+    let control_plane = Server::control_plane().await;
+    let admin = control_plane.admin().await;
+    let mut agent = Agent::join_as(&admin, &[]).await;
+    let [node] = admin.nodes_online(1).await.try_into().unwrap();
+    admin.delete(&format!("/api/nodes/{}", node["id"].as_str().unwrap())).await.expect(204);
+    let status = agent.process.wait().await;
+    assert_eq!(status.code(), Some(1), "{}", agent.process.log());
+    let log = agent.process.log();
+    assert!(log.lines().any(|line| line.starts_with("error: ")), "{log}");
+    admin.nodes_online(0).await;
+}
+
+#[tokio::test]
+async fn a_machine_stays_the_same_node_over_restarts() {
+    let control_plane = Server::control_plane().await;
+    let admin = control_plane.admin().await;
+    let mut agent = Agent::join_as(&admin, &[]).await;
+    let [before] = admin.nodes_online(1).await.try_into().unwrap();
+    assert!(agent.process.terminate().await.success(), "{}", agent.process.log());
+    admin.nodes_online(0).await;
+    agent.start_again();
+    let [after] = admin.nodes_online(1).await.try_into().unwrap();
+    assert_eq!(before["id"], after["id"]);
+    assert_eq!(before["gpus"], after["gpus"]);
+}

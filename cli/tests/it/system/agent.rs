@@ -1,0 +1,63 @@
+//! An agent in a process of its own.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::api::Api;
+use super::docker::Docker;
+use super::ports::free_port;
+use super::process::Process;
+
+/// A running `utopia-agent`. Its containers are removed when it is dropped.
+pub(crate) struct Agent {
+    directory: TempDir,
+    settings: Vec<(String, String)>,
+    arguments: Vec<String>,
+    pub(crate) process: Process,
+}
+
+impl Agent {
+    /// Joins a machine with the command that a join token comes with, and these settings.
+    pub(crate) fn join(command: &str, settings: &[(&str, &str)]) -> Self {
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let program = words.next().unwrap();
+        assert!(program.ends_with("utopia-agent"), "{command}");
+        let directory = tempfile::tempdir().unwrap();
+        let mut all = vec![
+            ("UTOPIA_DATA_DIR".to_owned(), "data".to_owned()),
+            ("UTOPIA_AGENT_HTTP_ADDR".to_owned(), format!("127.0.0.1:{}", free_port())),
+            ("UTOPIA_GPUS".to_owned(), "simulated:2".to_owned()),
+        ];
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let arguments = words.collect::<Vec<_>>();
+        let process = Process::start("utopia-agent", directory.path(), &arguments, &all);
+        Self { directory, settings: all, arguments, process }
+    }
+
+    /// Makes a join token as the administrator, and joins a machine with it.
+    pub(crate) async fn join_as(admin: &Api, settings: &[(&str, &str)]) -> Self {
+        let token = admin.post("/api/join-tokens", json!({"max_uses": 1})).await.expect(201);
+        Self::join(token["command"].as_str().unwrap(), settings)
+    }
+
+    /// Starts it again on the same data, after it was ended.
+    pub(crate) fn start_again(&mut self) {
+        self.process = Process::start("utopia-agent", self.directory.path(), &self.arguments, &self.settings);
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        remove_containers(&self.directory.path().join("data"));
+    }
+}
+
+/// Removes what the agent with this data directory left in Docker.
+pub(crate) fn remove_containers(data_dir: &Path) {
+    if let Ok(node) = fs::read_to_string(data_dir.join("agent/node-id")) {
+        Docker::remove_containers_of_node(node.trim());
+    }
+}
