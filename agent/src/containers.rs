@@ -163,6 +163,12 @@ impl Containers {
         *self.unfit.lock().unwrap_or_else(PoisonError::into_inner) = uuids;
     }
 
+    /// How long a pull may take.
+    #[must_use]
+    pub fn pull_timeout(&self) -> Duration {
+        self.settings.pull_timeout
+    }
+
     /// Makes the container of a placement. It answers at once where that stands; the work goes on as a task, and its
     /// progress and outcome come as events.
     ///
