@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use utopia_gateway::telemetry::LogFormat;
 
-use crate::gpu::GpuMode;
+use crate::{dial::Server, gpu::GpuMode, identity::Join};
 
 /// A text that must not be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,8 +47,8 @@ impl fmt::Debug for Secret {
 pub struct Config {
     /// The agent keeps its files in `agent` under this directory.
     pub data_dir: PathBuf,
-    /// The control plane, `https://host:port`.
-    pub server: String,
+    /// The control plane.
+    pub server: Server,
     /// Joins the machine when it has no certificate yet.
     pub join: Option<Join>,
     /// Where the node API listens.
@@ -74,7 +74,7 @@ pub struct Config {
 impl Config {
     /// The settings of an agent that was given nothing but its data directory and its control plane.
     #[must_use]
-    pub fn new(data_dir: PathBuf, server: String) -> Self {
+    pub fn new(data_dir: PathBuf, server: Server) -> Self {
         Self {
             data_dir,
             server,
@@ -98,15 +98,6 @@ impl Config {
     }
 }
 
-/// What a machine needs to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Join {
-    /// The join token.
-    pub token: Secret,
-    /// `sha256:` and the hash of the control plane's CA certificate.
-    pub ca_hash: String,
-}
-
 /// The settings as flags and environment.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -115,8 +106,8 @@ pub struct Options {
     pub data_dir: PathBuf,
 
     /// The control plane. The agent dials out to it, so the machine may be behind NAT.
-    #[arg(long, env = "UTOPIA_SERVER", default_value = "https://127.0.0.1:8443", value_name = "URL", value_parser = server)]
-    pub server: String,
+    #[arg(long, env = "UTOPIA_SERVER", default_value = "https://127.0.0.1:8443", value_name = "URL")]
+    pub server: Server,
 
     /// Token with which the machine joins; needed only the first time. Make one with `aiinfra join-token create`.
     #[arg(long, env = "UTOPIA_JOIN_TOKEN", hide_env_values = true, value_name = "TOKEN", conflicts_with = "join_token_file")]
@@ -181,8 +172,9 @@ impl Options {
             (None, Some(file)) => Some(read_token(&file)?),
             (None, None) => None,
         };
-        let join = match (token.filter(|token| !token.trim().is_empty()), self.ca_hash) {
-            (Some(token), Some(ca_hash)) => Some(Join { token: token.trim().into(), ca_hash }),
+        let token = token.filter(|token| !token.trim().is_empty()).map(|token| token.parse()).transpose()?;
+        let join = match (token, self.ca_hash) {
+            (Some(token), Some(ca_hash)) => Some(Join { token, ca_hash }),
             (Some(_), None) => bail!("a join token needs the CA's hash as well: add --ca-hash, which was shown with the token"),
             (None, _) => None,
         };
@@ -193,7 +185,9 @@ impl Options {
             gpus: self.gpus,
             nvml_library: self.nvml_library,
             gpu_busy_percent: self.gpu_busy_percent,
-            docker_socket: self.docker_socket.unwrap_or_else(|| default_docker_socket(std::env::var("DOCKER_HOST").ok().as_deref())),
+            docker_socket: self
+                .docker_socket
+                .unwrap_or_else(|| default_docker_socket(std::env::var("DOCKER_HOST").ok().as_deref())),
             volume_allow: self.volume_allow.into_iter().filter(|path| !path.as_os_str().is_empty()).collect(),
             pull_timeout: Duration::from_secs(self.pull_timeout_s),
             labels: self.labels.into_iter().collect(),
@@ -208,16 +202,6 @@ fn read_token(file: &Path) -> anyhow::Result<String> {
 
 fn default_docker_socket(docker_host: Option<&str>) -> PathBuf {
     docker_host.and_then(|host| host.strip_prefix("unix://")).unwrap_or("/var/run/docker.sock").into()
-}
-
-fn server(text: &str) -> Result<String, String> {
-    let uri: http::Uri = text.parse().map_err(|_| "expected https://HOST:PORT".to_owned())?;
-    let bare = uri.path_and_query().is_none_or(|path| path == "/");
-    if uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !host.is_empty()) && bare {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("expected https://HOST:PORT".to_owned())
-    }
 }
 
 fn ca_hash(text: &str) -> Result<String, String> {
@@ -257,6 +241,7 @@ mod tests {
         options: Options,
     }
 
+    const TOKEN: &str = "utj_abcdefghij_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     const HASH: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
     fn config(flags: &[&str]) -> anyhow::Result<Config> {
@@ -268,18 +253,21 @@ mod tests {
         let config = config(&[]).unwrap();
         assert_eq!(config.data_dir, Path::new("./data"));
         assert_eq!(config.agent_dir(), Path::new("./data/agent"));
-        assert_eq!(config.server, "https://127.0.0.1:8443");
+        assert_eq!(config.server, "https://127.0.0.1:8443".parse().unwrap());
         assert_eq!(config.http_addr.to_string(), "127.0.0.1:8090");
         assert_eq!(config.gpus, GpuMode::Auto);
         assert_eq!(config.pull_timeout, Duration::from_secs(600));
-        assert!(config.join.is_none() && config.api_token.is_none() && config.volume_allow.is_empty() && config.labels.is_empty());
+        assert!(
+            config.join.is_none() && config.api_token.is_none() && config.volume_allow.is_empty() && config.labels.is_empty()
+        );
     }
 
     #[test]
     fn every_flag_reaches_the_settings() {
         let config = config(&[
             "--server=https://control.example:9443/",
-            "--join-token=utj_a_b",
+            "--join-token",
+            TOKEN,
             "--ca-hash",
             HASH,
             "--gpus=simulated:2",
@@ -289,18 +277,19 @@ mod tests {
             "--label=rack=7",
             "--label=note=a=b",
             "--pull-timeout=30",
-            "--api-token=abc",
+            "--api-token=letmein",
         ])
         .unwrap();
-        assert_eq!(config.server, "https://control.example:9443");
-        assert_eq!(config.join, Some(Join { token: "utj_a_b".into(), ca_hash: HASH.to_owned() }));
+        assert_eq!(config.server, "https://control.example:9443".parse().unwrap());
+        let join = config.join.as_ref().unwrap();
+        assert_eq!((join.token.to_string().as_str(), join.ca_hash.as_str()), (TOKEN, HASH));
         assert_eq!(config.gpus, GpuMode::Simulated(2));
         assert_eq!(config.docker_socket, Path::new("/run/d.sock"));
         assert_eq!(config.volume_allow, [Path::new("/data"), Path::new("/scratch"), Path::new("/home")]);
         assert_eq!(config.labels["rack"], "7");
         assert_eq!(config.labels["note"], "a=b");
         assert_eq!(config.pull_timeout, Duration::from_secs(30));
-        assert!(!format!("{config:?}").contains("abc") && !format!("{config:?}").contains("utj_a_b"), "secrets are not shown");
+        assert!(!format!("{config:?}").contains("letmein") && !format!("{config:?}").contains("AAAA"), "secrets are not shown");
     }
 
     #[test]
@@ -308,7 +297,6 @@ mod tests {
         for flags in [
             &["--server=http://control:8443"][..],
             &["--server=https://control/path"],
-            &["--server=control:8443"],
             &["--ca-hash=sha256:12"],
             &["--gpus=two"],
             &["--label=rack"],
@@ -316,7 +304,8 @@ mod tests {
             &["--pull-timeout=0"],
             &["--gpu-busy-percent=101"],
             &["--join-token=a", "--join-token-file=b"],
-            &["--join-token=a"],
+            &["--join-token=a", "--ca-hash", HASH],
+            &["--join-token", TOKEN],
             &["--join-token-file=/nowhere/at/all"],
         ] {
             assert!(config(flags).is_err(), "{flags:?}");
@@ -326,9 +315,9 @@ mod tests {
     #[test]
     fn the_join_token_may_come_from_a_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "utj_a_b\n").unwrap();
+        fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
         let config = config(&["--join-token-file", file.path().to_str().unwrap(), "--ca-hash", HASH]).unwrap();
-        assert_eq!(config.join.unwrap().token.expose(), "utj_a_b");
+        assert_eq!(config.join.unwrap().token.to_string(), TOKEN);
     }
 
     #[test]

@@ -153,9 +153,12 @@ mod tests {
 
     #[test]
     fn modes_are_read_and_written_alike() {
-        for (text, mode) in
-            [("auto", GpuMode::Auto), ("none", GpuMode::None), ("simulated:2", GpuMode::Simulated(2)), ("simulated:64", GpuMode::Simulated(64))]
-        {
+        for (text, mode) in [
+            ("auto", GpuMode::Auto),
+            ("none", GpuMode::None),
+            ("simulated:2", GpuMode::Simulated(2)),
+            ("simulated:64", GpuMode::Simulated(64)),
+        ] {
             assert_eq!(text.parse(), Ok(mode));
             assert_eq!(mode.to_string(), text);
         }

@@ -55,7 +55,9 @@ impl Host {
     /// Begins to measure; the first sample covers the time since now.
     #[must_use]
     pub fn new(data_dir: PathBuf) -> Self {
-        let kinds = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_usage()).with_memory(MemoryRefreshKind::nothing().with_ram());
+        let kinds = RefreshKind::nothing()
+            .with_cpu(CpuRefreshKind::nothing().with_usage())
+            .with_memory(MemoryRefreshKind::nothing().with_ram());
         let system = System::new_with_specifics(kinds).inspect_err(|error| warn!(?error, "CPU and memory cannot be read")).ok();
         Self { data_dir, system: Mutex::new(system) }
     }

@@ -182,17 +182,14 @@ fn read_all(nvml: &Nvml, known: &mut Vec<GpuInfo>, nameless: &mut BTreeSet<u32>)
             None => {}
         }
     }
-    Ok(samples.into_iter().map(|sample| sample.unwrap_or_else(|| GpuSample::faulty("the driver does not list this GPU any more"))).collect())
+    Ok(samples
+        .into_iter()
+        .map(|sample| sample.unwrap_or_else(|| GpuSample::faulty("the driver does not list this GPU any more")))
+        .collect())
 }
 
 fn identify(device: &Device<'_>, index: u32) -> Result<GpuInfo, NvmlError> {
-    Ok(GpuInfo {
-        uuid: device.uuid()?,
-        index,
-        name: device.name()?,
-        memory_bytes: device.memory_info()?.total,
-        simulated: false,
-    })
+    Ok(GpuInfo { uuid: device.uuid()?, index, name: device.name()?, memory_bytes: device.memory_info()?.total, simulated: false })
 }
 
 fn sample(device: &Device<'_>) -> GpuSample {
@@ -201,7 +198,9 @@ fn sample(device: &Device<'_>) -> GpuSample {
     let sample = GpuSample {
         memory_used_bytes: reader.get(device.memory_info()).map_or(0, |memory| memory.used),
         usage_percent: reader.get(device.utilization_rates()).map_or(0.0, |rates| percent(rates.gpu)),
-        temperature_c: reader.get(device.temperature(TemperatureSensor::Gpu)).map_or(0, |degrees| i32::try_from(degrees).unwrap_or(0)),
+        temperature_c: reader
+            .get(device.temperature(TemperatureSensor::Gpu))
+            .map_or(0, |degrees| i32::try_from(degrees).unwrap_or(0)),
         power_milliwatts: reader.get(device.power_usage()).unwrap_or_default(),
         sm_clock_mhz: reader.get(device.clock_info(Clock::SM)).unwrap_or_default(),
         memory_clock_mhz: reader.get(device.clock_info(Clock::Memory)).unwrap_or_default(),

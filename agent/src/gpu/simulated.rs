@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn uuids_are_stable_and_differ_between_machines() {
-        let uuids = |machine: &str| SimulatedGpus::new(8, machine).inventory().into_iter().map(|gpu| gpu.uuid).collect::<Vec<_>>();
+        let uuids =
+            |machine: &str| SimulatedGpus::new(8, machine).inventory().into_iter().map(|gpu| gpu.uuid).collect::<Vec<_>>();
         assert_eq!(uuids("a"), uuids("a"));
         let all: HashSet<_> = uuids("a").into_iter().chain(uuids("b")).collect();
         assert_eq!(all.len(), 16);

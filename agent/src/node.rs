@@ -1,0 +1,166 @@
+//! The node as the control plane sees it: what the session tells of it, and commands carried out on it.
+//!
+//! It joins containers and readings and has no state of its own. A command that names another node is refused.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use utopia_proto::{
+    link::v1::{ContainerState, GpuFacts, Heartbeat, Hello, MachineFacts, command::Action, command_result::Outcome},
+    node::v1::ListContainersResponse,
+};
+
+use crate::{
+    api::NodeApi,
+    containers::Containers,
+    error::Result,
+    gpu::{GpuInfo, GpuSource},
+    host::Host,
+    metrics::CommandCounts,
+    readings::{FRESH, Readings},
+    session::{Link, PROTOCOL},
+};
+
+/// The label by which a machine says that its GPUs are invented.
+const SIMULATED_GPUS: &str = "utopia.dev/simulated-gpus";
+
+/// One machine with its containers and readings.
+pub(crate) struct Node {
+    pub(crate) containers: Arc<Containers>,
+    pub(crate) api: NodeApi,
+    pub(crate) readings: Arc<Readings>,
+    pub(crate) host: Arc<Host>,
+    pub(crate) gpus: Arc<dyn GpuSource>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) commands: CommandCounts,
+}
+
+impl Node {
+    /// What the machine is.
+    pub(crate) async fn facts(&self) -> MachineFacts {
+        let facts = self.host.facts();
+        let mut labels = self.labels.clone();
+        if self.gpus().iter().any(|gpu| gpu.simulated) {
+            labels.insert(SIMULATED_GPUS.to_owned(), "true".to_owned());
+        }
+        MachineFacts {
+            hostname: facts.hostname,
+            os: facts.os,
+            kernel: facts.kernel,
+            cpu_count: facts.cpu_count,
+            memory_bytes: facts.memory_bytes,
+            disk_bytes: facts.disk_bytes,
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            runtime: self.containers.runtime_version().await.unwrap_or_default(),
+            labels: labels.into_iter().collect(),
+        }
+    }
+
+    /// From the last reading: the source may be waiting for a driver that hangs.
+    fn gpus(&self) -> Vec<GpuInfo> {
+        match self.readings.last() {
+            Some(reading) => reading.gpus.iter().map(|gpu| gpu.info.clone()).collect(),
+            None => self.gpus.inventory(),
+        }
+    }
+
+    async fn carry_out(&self, action: Action, cancel: CancellationToken) -> Result<Outcome> {
+        match action {
+            Action::EnsureClaim(wanted) => Ok(Outcome::Claim(self.containers.ensure_claim(wanted).await?)),
+            Action::ReleaseClaim(release) => {
+                self.containers.release_claim(&release.claim_id, release.epoch).await?;
+                Ok(Outcome::Done(()))
+            }
+            Action::CreateContainer(request) => {
+                self.api.check_node(&request.node_id)?;
+                Ok(Outcome::Created(self.containers.create(request, cancel).await?))
+            }
+            Action::DeleteContainer(request) => {
+                self.api.check_node(&request.node_id)?;
+                self.containers.delete(&request.id).await?;
+                Ok(Outcome::Done(()))
+            }
+            Action::ListContainers(request) => {
+                self.api.check_node(&request.node_id)?;
+                Ok(Outcome::Containers(ListContainersResponse { containers: self.containers.list().await? }))
+            }
+            Action::GetContainer(request) => {
+                self.api.check_node(&request.node_id)?;
+                Ok(Outcome::Container(self.containers.get(&request.id).await?))
+            }
+            Action::GetMetrics(request) => {
+                self.api.check_node(&request.node_id)?;
+                Ok(Outcome::Metrics(self.api.node_metrics().await))
+            }
+            Action::GetHealth(request) => {
+                self.api.check_node(&request.node_id)?;
+                Ok(Outcome::Health(self.api.health().await?))
+            }
+        }
+    }
+}
+
+impl Link for Node {
+    async fn hello(&self) -> Hello {
+        // Taken anew, so that GPUs and heartbeats of the session have the same order.
+        self.readings.get(FRESH).await;
+        let gpu_facts =
+            |gpu: GpuInfo| GpuFacts { uuid: gpu.uuid, index: gpu.index, name: gpu.name, memory_bytes: gpu.memory_bytes };
+        Hello {
+            node_id: self.containers.node_id().map(|id| id.to_string()).unwrap_or_default(),
+            protocol: PROTOCOL,
+            facts: Some(self.facts().await),
+            gpus: self.gpus().into_iter().map(gpu_facts).collect(),
+        }
+    }
+
+    async fn inventory(&self) -> Vec<ContainerState> {
+        self.containers.inventory().await
+    }
+
+    async fn heartbeat(&self) -> Heartbeat {
+        let (reading, runtime_ready) = tokio::join!(self.readings.get(FRESH), self.containers.runtime_ready());
+        reading.heartbeat(runtime_ready)
+    }
+
+    async fn execute(&self, action: Action, cancel: CancellationToken) -> Result<Outcome> {
+        let kind = kind(&action);
+        let span = tracing::info_span!("claim", claim = claim(&action));
+        let outcome = self.carry_out(action, cancel).instrument(span).await;
+        self.commands.count(kind, outcome.as_ref().err());
+        outcome
+    }
+
+    fn events(&self) -> broadcast::Receiver<ContainerState> {
+        self.containers.events()
+    }
+}
+
+fn kind(action: &Action) -> &'static str {
+    match action {
+        Action::EnsureClaim(_) => "ensure_claim",
+        Action::ReleaseClaim(_) => "release_claim",
+        Action::CreateContainer(_) => "create_container",
+        Action::DeleteContainer(_) => "delete_container",
+        Action::ListContainers(_) => "list_containers",
+        Action::GetContainer(_) => "get_container",
+        Action::GetMetrics(_) => "get_metrics",
+        Action::GetHealth(_) => "get_health",
+    }
+}
+
+/// The claim a command is about; absent when it is about none.
+fn claim(action: &Action) -> Option<&str> {
+    match action {
+        Action::EnsureClaim(wanted) => Some(&wanted.claim_id),
+        Action::ReleaseClaim(release) => Some(&release.claim_id),
+        Action::CreateContainer(request) => Some(&request.claim_id),
+        Action::DeleteContainer(_)
+        | Action::ListContainers(_)
+        | Action::GetContainer(_)
+        | Action::GetMetrics(_)
+        | Action::GetHealth(_) => None,
+    }
+}
