@@ -48,6 +48,20 @@ pub struct Issued {
     pub not_after: Timestamp,
 }
 
+impl Issued {
+    /// The chain in PEM.
+    #[must_use]
+    pub fn chain_pem(&self) -> String {
+        self.chain.iter().map(|certificate| encode_pem("CERTIFICATE", certificate)).collect()
+    }
+
+    /// The key in PEM.
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        encode_pem("PRIVATE KEY", self.key.secret_der())
+    }
+}
+
 /// A certificate for a key that is elsewhere.
 #[derive(Debug, Clone)]
 pub struct IssuedCertificate {
@@ -114,7 +128,7 @@ impl Authority {
     /// The authority's certificate in PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> String {
-        encode_pem(&self.certificate)
+        encode_pem("CERTIFICATE", &self.certificate)
     }
 
     /// The hash by which agents pin this authority.
@@ -288,8 +302,8 @@ fn since_epoch(time: Timestamp) -> Duration {
     Duration::try_from(time.as_duration()).unwrap_or_default()
 }
 
-fn encode_pem(certificate: &[u8]) -> String {
-    let text = STANDARD.encode(certificate);
+fn encode_pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
     let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
-    format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n")
+    format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }

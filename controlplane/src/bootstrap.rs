@@ -15,7 +15,7 @@ const ADMIN: &str = "admin";
 ///
 /// # Errors
 /// When the given password breaks its rule, or something cannot be written.
-pub async fn administrator(config: &Config, store: &Store, passwords: &Passwords, clock: &Clock) -> anyhow::Result<()> {
+pub(crate) async fn administrator(config: &Config, store: &Store, passwords: &Passwords, clock: &Clock) -> anyhow::Result<()> {
     if store.user_by_name(ADMIN).await?.is_some() {
         return Ok(());
     }

@@ -46,12 +46,12 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 const GATEWAY_RESETS: usize = 10_000;
 
 /// The settings of the listener for agents and clients.
-pub fn public() -> Server {
+pub(crate) fn public() -> Server {
     Server::builder().http2_keepalive_interval(Some(KEEPALIVE_INTERVAL)).http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
 /// The settings of the listener for gateways, which carry the calls of many clients.
-pub fn internal() -> Server {
+pub(crate) fn internal() -> Server {
     public()
         .http2_max_pending_accept_reset_streams(Some(GATEWAY_RESETS))
         .http2_max_local_error_reset_streams(Some(GATEWAY_RESETS))
@@ -59,16 +59,16 @@ pub fn internal() -> Server {
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone)]
-pub struct ConnectionInfo {
+pub(crate) struct ConnectionInfo {
     /// The peer's address.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Whom its client certificate names, if it showed one.
-    pub peer: Option<Arc<PeerIdentity>>,
+    pub(crate) peer: Option<Arc<PeerIdentity>>,
 }
 
 /// A connection after its handshake.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TlsStream<TcpStream>,
     info: ConnectionInfo,
 }
@@ -82,7 +82,7 @@ impl Connected for Connection {
 }
 
 /// Accepts until cancelled, and yields connections whose handshake is done.
-pub fn incoming(
+pub(crate) fn incoming(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
     metrics: Arc<Metrics>,

@@ -22,7 +22,7 @@ macro_rules! package {
         #[doc = $doc]
         pub mod $area {
             /// Version 1.
-            #[allow(missing_docs, clippy::all, reason = "generated; the comments of the .proto files are the documentation")]
+            #[allow(missing_docs, clippy::all, clippy::too_many_lines, reason = "generated; the comments of the .proto files are the documentation")]
             pub mod v1 {
                 $(include!(concat!(env!("OUT_DIR"), $file));)+
             }
