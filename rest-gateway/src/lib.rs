@@ -20,8 +20,8 @@ mod upstream;
 pub mod listener;
 pub mod metrics;
 pub mod observe;
-pub mod remote;
 pub mod process;
+pub mod remote;
 pub mod serve;
 pub mod telemetry;
 

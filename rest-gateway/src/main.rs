@@ -103,7 +103,11 @@ fn services(pool: &DescriptorPool) -> Vec<String> {
 
 fn readiness(remote: Remote) -> Router {
     let ready = async move || {
-        if remote.is_ready().await { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "the control plane does not answer\n") }
+        if remote.is_ready().await {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "the control plane does not answer\n")
+        }
     };
     Router::new().route("/ready", get(ready))
 }

@@ -186,10 +186,13 @@ fn client_config(settings: &Settings) -> Result<ClientConfig, SettingsError> {
         roots.add(certificate)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?.with_root_certificates(roots);
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?.with_root_certificates(roots);
     let mut config = match (&settings.client_certificate, &settings.client_key) {
         (None, None) => builder.with_no_client_auth(),
-        (Some(certificate), Some(key)) => builder.with_client_auth_cert(certificates(certificate, "certificates")?, private_key(key)?)?,
+        (Some(certificate), Some(key)) => {
+            builder.with_client_auth_cert(certificates(certificate, "certificates")?, private_key(key)?)?
+        }
         _ => return Err(SettingsError::Missing("a client certificate and its key go together")),
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
