@@ -14,7 +14,11 @@ use utopia_certs::{
     Authority, secret_file,
     tls::{self, ClientAuth, ServerIdentity},
 };
-use utopia_gateway::{listener, metrics::{Measured, RequestMetrics}, observe, serve};
+use utopia_gateway::{
+    listener,
+    metrics::{Measured, RequestMetrics},
+    observe, serve,
+};
 use utopia_proto::{
     claim::v1::claim_service_server::ClaimServiceServer,
     codec::MAX_FRAME_BYTES,
@@ -157,7 +161,8 @@ impl ControlPlane {
         let guard = GuardLayer::new(Arc::new(policies()), self.tokens.clone(), Arc::new(|_, _| Ok(())));
         let stack: Stack = requests.layer(guard.layer(routes.prepare()));
 
-        let identity = Arc::new(ServerIdentity::new(upkeep::server_certificate(&self.authority, &self.server_names, self.clock.now())?)?);
+        let identity =
+            Arc::new(ServerIdentity::new(upkeep::server_certificate(&self.authority, &self.server_names, self.clock.now())?)?);
         self.spawn_background(&tracker, &background, identity.clone());
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let http = self.http_router(stack.clone(), registry, cancel.clone())?;

@@ -102,11 +102,7 @@ impl Metrics {
         set(&self.nodes.get_or_create(&NodeLabels { state: "offline" }), nodes.len() - online);
         set(&self.gpus.get_or_create(&GpuLabels { state: "allocated" }), allocated_gpus);
         set(&self.gpus.get_or_create(&GpuLabels { state: "free" }), gpus.saturating_sub(allocated_gpus));
-        let mut phases = HashMap::from([
-            (ClaimPhase::Pending, 0_usize),
-            (ClaimPhase::Scheduled, 0),
-            (ClaimPhase::Running, 0),
-        ]);
+        let mut phases = HashMap::from([(ClaimPhase::Pending, 0_usize), (ClaimPhase::Scheduled, 0), (ClaimPhase::Running, 0)]);
         claims.iter().filter(|claim| claim.is_live()).for_each(|claim| *phases.entry(claim.phase).or_default() += 1);
         for (phase, count) in phases {
             set(&self.claims.get_or_create(&ClaimLabels { phase: Phase(phase) }), count);

@@ -44,8 +44,8 @@ impl Upkeep {
                 Err(error) => tracing::warn!(%error, "announced nodes could not be expired"),
             }
             if now >= replace_at {
-                let replaced = server_certificate(&self.authority, &self.server_names, now)
-                    .and_then(|issued| self.identity.replace(issued));
+                let replaced =
+                    server_certificate(&self.authority, &self.server_names, now).and_then(|issued| self.identity.replace(issued));
                 match replaced {
                     Ok(()) => replace_at = now + CERTIFICATE_LIFETIME / 2,
                     Err(error) => tracing::error!(%error, "the server's certificate could not be replaced"),

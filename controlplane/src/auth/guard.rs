@@ -111,7 +111,10 @@ pub struct Guard<S> {
 }
 
 /// What a guarded call does: it is refused, goes on, or first waits for a key that is not at hand.
-type GuardFuture<F, E> = Either<Either<Ready<Result<Response<Body>, E>>, Instrumented<F>>, Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>>;
+type GuardFuture<F, E> = Either<
+    Either<Ready<Result<Response<Body>, E>>, Instrumented<F>>,
+    Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>,
+>;
 
 impl<S, B> Service<Request<B>> for Guard<S>
 where

@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, mpsc};
 use tonic::{Code, Status};
 use utopia_proto::link::v1::{
-    Cancel, Command, Drain, Failure, GpuFacts, Hello, MachineFacts, command::Action, command_result::Outcome, control_frame::Frame,
+    Cancel, Command, Drain, Failure, GpuFacts, Hello, MachineFacts, command::Action, command_result::Outcome,
+    control_frame::Frame,
 };
 use uuid::Uuid;
 
@@ -25,6 +26,9 @@ use crate::{
     telemetry::{self, Metrics},
 };
 
+/// How long nodes may take to connect after a start; longer than an agent's longest pause between two attempts.
+const RETURN_GRACE: SignedDuration = SignedDuration::from_secs(15);
+
 /// How many changed sets of facts may wait to be written.
 const FACTS_QUEUE: usize = 1024;
 
@@ -35,7 +39,6 @@ pub struct Hub(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
-    started_at: Timestamp,
     nodes: RwLock<HashMap<Uuid, Known>>,
     last_epoch: AtomicU64,
     change: Notify,
@@ -52,7 +55,7 @@ pub struct Known {
     pub facts: Arc<MachineFacts>,
     /// As last reported, by index.
     pub gpus: Arc<[GpuFacts]>,
-    /// Since when it has been connected, or not.
+    /// Since when it has been connected, or not; in the future while it is awaited after a start.
     pub changed_at: Timestamp,
     /// Its session while it is connected.
     pub session: Option<Arc<Session>>,
@@ -63,30 +66,21 @@ impl Hub {
     #[must_use]
     pub fn new(clock: Clock, metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<(Uuid, Hello)>) {
         let (facts, changed_facts) = mpsc::channel(FACTS_QUEUE);
-        let started_at = clock.now();
-        let inner = Inner {
-            clock,
-            started_at,
-            nodes: RwLock::default(),
-            last_epoch: AtomicU64::new(0),
-            change: Notify::new(),
-            metrics,
-            facts,
-        };
+        let inner =
+            Inner { clock, nodes: RwLock::default(), last_epoch: AtomicU64::new(0), change: Notify::new(), metrics, facts };
         (Self(Arc::new(inner)), changed_facts)
     }
 
-    /// Learns of enrolled nodes, at the start and when one enrols. Nothing is known of how long they have been away, so they
-    /// count as offline from now.
+    /// Learns of enrolled nodes, at the start and when one enrols. They get a moment to connect before they count as offline.
     pub fn learn(&self, nodes: impl IntoIterator<Item = Node>) {
-        let now = self.now();
+        let awaited_until = self.now() + RETURN_GRACE;
         let mut known = self.write();
         for node in nodes {
             known.entry(node.id).or_insert_with(|| Known {
                 hostname: node.hostname.into(),
                 facts: Arc::new(node.facts),
                 gpus: node.gpus.into(),
-                changed_at: now,
+                changed_at: awaited_until,
                 session: None,
             });
         }
@@ -114,18 +108,6 @@ impl Hub {
     #[must_use]
     pub fn nodes(&self) -> Vec<(Uuid, Known)> {
         self.read().iter().map(|(id, known)| (*id, known.clone())).collect()
-    }
-
-    /// How many sessions are open.
-    #[must_use]
-    pub fn online_count(&self) -> usize {
-        self.read().values().filter(|known| known.session.is_some()).count()
-    }
-
-    /// When the process started.
-    #[must_use]
-    pub fn started_at(&self) -> Timestamp {
-        self.0.started_at
     }
 
     /// Opens a session. An older one of the node is ended.

@@ -97,4 +97,3 @@ fn check_gpus(hello: &Hello) -> Result<(), Status> {
     let distinct = uuids.windows(2).all(|pair| pair[0] != pair[1]) && uuids.first().is_none_or(|uuid| !uuid.is_empty());
     if distinct { Ok(()) } else { Err(Error::invalid("hello.gpus", "every GPU must have a UUID of its own").into()) }
 }
-

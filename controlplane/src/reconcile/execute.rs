@@ -77,7 +77,9 @@ impl Executor {
                     }
                 }
                 Step::Release { node, claim_id, epoch, forget } => self.release(node, claim_id, epoch, forget),
-                step => progress |= self.write(step).await?,
+                step @ (Step::Place { .. } | Step::SetStatus { .. } | Step::Unplace { .. } | Step::Forget { .. }) => {
+                    progress |= self.write(step).await?;
+                }
             }
         }
         if !waiting.is_empty() {
@@ -103,7 +105,8 @@ impl Executor {
             }
             Step::SetStatus { claim, generation, phase, reason, message, container_id, free_gpus } => {
                 tracing::info!(%claim, phase = phase.as_str_name(), %reason, %message, "claim status");
-                let change = StatusChange { phase, reason: reason.into_owned(), message, container_id: Some(container_id), free_gpus };
+                let change =
+                    StatusChange { phase, reason: reason.into_owned(), message, container_id: Some(container_id), free_gpus };
                 (claim, self.store.set_claim_status(claim, generation, change, now).await?)
             }
             Step::Unplace { claim, generation, reason, message } => {

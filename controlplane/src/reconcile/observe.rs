@@ -45,8 +45,9 @@ fn view(id: Uuid, known: Known) -> NodeView {
         hostname,
         online: true,
         changed_at,
-        runtime_ready: view.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.runtime_ready),
-        inventory_complete: view.inventory_complete,
+        // Before the first heartbeat nothing is known of the runtime, and nothing is concluded.
+        runtime_ready: view.heartbeat.as_ref().is_none_or(|heartbeat| heartbeat.runtime_ready),
+        inventory_complete: view.inventory_complete && view.heartbeat.is_some(),
         gpus: gpus.iter().enumerate().map(|entry| gpu(entry, readings)).collect(),
         containers: view.containers.clone(),
     }

@@ -64,7 +64,7 @@ pub struct NodeView {
     pub hostname: Arc<str>,
     /// Its link is open.
     pub online: bool,
-    /// Since when it is online or offline.
+    /// Since when it is online or offline. In the future for a node that is still awaited after a start: it is not lost yet.
     pub changed_at: Timestamp,
     /// Its container runtime answers.
     pub runtime_ready: bool,

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::claim::v1::{
-    Claim as WireClaim, ClaimExplanation, ClaimPhase, CreateClaimRequest, DeleteClaimRequest, ExplainClaimRequest, GetClaimRequest,
-    ListClaimsRequest, ListClaimsResponse, WatchClaimRequest, claim_service_server::ClaimService,
+    Claim as WireClaim, ClaimExplanation, ClaimPhase, CreateClaimRequest, DeleteClaimRequest, ExplainClaimRequest,
+    GetClaimRequest, ListClaimsRequest, ListClaimsResponse, WatchClaimRequest, claim_service_server::ClaimService,
 };
 use uuid::Uuid;
 
@@ -15,10 +15,10 @@ use crate::{
     auth::{Identity, Person},
     clock::Clock,
     error::{Error, Result},
+    link::Hub,
     model::{Claim, PageRequest, is_final},
     reconcile::{self, changes::Changes},
     store::{NewClaim, Store},
-    link::Hub,
 };
 
 /// The service.

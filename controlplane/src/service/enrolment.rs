@@ -9,7 +9,9 @@ use utopia_certs::{
     csr::Csr,
     join_token::JoinToken,
 };
-use utopia_proto::link::v1::{EnrolRequest, EnrolResponse, RecoverRequest, RenewRequest, enrolment_service_server::EnrolmentService};
+use utopia_proto::link::v1::{
+    EnrolRequest, EnrolResponse, RecoverRequest, RenewRequest, enrolment_service_server::EnrolmentService,
+};
 use uuid::Uuid;
 
 use super::{convert, validate};

@@ -2,8 +2,8 @@
 
 use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::iam::v1::{
-    ListRolesRequest, ListRolesResponse, LoginRequest, LoginResponse, RegisterRequest, Role as WireRole, SetRolePolicyRequest, User,
-    iam_service_server::IamService,
+    ListRolesRequest, ListRolesResponse, LoginRequest, LoginResponse, RegisterRequest, Role as WireRole, SetRolePolicyRequest,
+    User, iam_service_server::IamService,
 };
 
 use super::{convert, validate};

@@ -53,7 +53,10 @@ impl JoinTokenService for JoinTokens {
         Ok(Response::new(token))
     }
 
-    async fn list_join_tokens(&self, request: Request<ListJoinTokensRequest>) -> Result<Response<ListJoinTokensResponse>, Status> {
+    async fn list_join_tokens(
+        &self,
+        request: Request<ListJoinTokensRequest>,
+    ) -> Result<Response<ListJoinTokensResponse>, Status> {
         let query = request.into_inner();
         let window = PageRequest::new(query.page, query.limit, 0);
         let page = self.store.list_join_tokens(window, self.clock.now()).await?;
@@ -89,7 +92,8 @@ impl JoinTokens {
     ) -> Result<JoinToken> {
         let secret = Secret::generate().map_err(|error| Error::internal("make a join token", error))?;
         let now = self.clock.now();
-        let stored = model::JoinToken { id: secret.id.clone(), node_id, max_uses, uses: 0, description, expires_at: now + lifetime };
+        let stored =
+            model::JoinToken { id: secret.id.clone(), node_id, max_uses, uses: 0, description, expires_at: now + lifetime };
         let new = NewJoinToken {
             id: &stored.id,
             secret_hash: &secret.secret_hash(),

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::node::v1::{
     ApproveNodeRequest, DeleteNodeRequest, GetNodeRequest, GetNodeStatusRequest, JoinToken, ListNodesRequest, ListNodesResponse,
-    Node as WireNode, NodeGpu, NodeMetrics, NodeState, RegisterNodeRequest, RegisterNodeResponse, node_service_server::NodeService,
+    Node as WireNode, NodeGpu, NodeMetrics, NodeState, RegisterNodeRequest, RegisterNodeResponse,
+    node_service_server::NodeService,
 };
 use uuid::Uuid;
 
@@ -119,7 +120,8 @@ impl Nodes {
     /// A page of the nodes in one state. Who is connected is known in memory, so the page is cut here.
     async fn in_state(&self, state: NodeState, window: PageRequest) -> Result<Page<Node>> {
         let index = self.store.node_index().await?;
-        let ids = index.into_iter().filter(|(id, _, stage)| self.state(*id, *stage) == state).map(|(id, ..)| id).collect::<Vec<_>>();
+        let ids =
+            index.into_iter().filter(|(id, _, stage)| self.state(*id, *stage) == state).map(|(id, ..)| id).collect::<Vec<_>>();
         let total = i64::try_from(ids.len()).unwrap_or(i64::MAX);
         let offset = usize::try_from(window.offset()).unwrap_or(usize::MAX);
         let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);

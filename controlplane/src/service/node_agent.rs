@@ -6,8 +6,8 @@ use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::{
     link::v1::{command::Action, command_result::Outcome},
     node::v1::{
-        Container, CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, GetContainerRequest, GetHealthRequest,
-        GetMetricsRequest, Health, ListContainersRequest, ListContainersResponse, NodeMetrics,
+        Container, CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, GetContainerRequest,
+        GetHealthRequest, GetMetricsRequest, Health, ListContainersRequest, ListContainersResponse, NodeMetrics,
         node_agent_service_server::NodeAgentService,
     },
 };
@@ -40,7 +40,10 @@ pub struct NodeAgents {
 
 #[async_trait]
 impl NodeAgentService for NodeAgents {
-    async fn create_container(&self, request: Request<CreateContainerRequest>) -> Result<Response<CreateContainerResponse>, Status> {
+    async fn create_container(
+        &self,
+        request: Request<CreateContainerRequest>,
+    ) -> Result<Response<CreateContainerResponse>, Status> {
         let request = request.into_inner();
         let outcome = self.ask(&request.node_id.clone(), Action::CreateContainer(request), CREATE_TIMEOUT).await?;
         if let Outcome::Created(created) = outcome { Ok(Response::new(created)) } else { Err(unexpected().into()) }
@@ -103,10 +106,16 @@ pub async fn metrics(hub: &Hub, node_id: &str) -> Result<NodeMetrics> {
     let action = Action::GetMetrics(GetMetricsRequest { node_id: node_id.to_owned() });
     match hub.command(id, action, QUERY_TIMEOUT).await? {
         Outcome::Metrics(metrics) => Ok(metrics),
-        other => { tracing::warn!(?other, "unexpected outcome"); Err(unexpected()) }
+        other => {
+            tracing::warn!(?other, "unexpected outcome");
+            Err(unexpected())
+        }
     }
 }
 
 fn unexpected() -> Error {
-    Error::Unavailable { reason: "UnexpectedAnswer".into(), message: "the node's agent answered something else than was asked".into() }
+    Error::Unavailable {
+        reason: "UnexpectedAnswer".into(),
+        message: "the node's agent answered something else than was asked".into(),
+    }
 }

@@ -40,7 +40,8 @@ pub fn id(kind: &'static str, id: &str) -> Result<Uuid> {
 pub fn username(name: &str) -> Result<()> {
     let rule = "must be 3 to 64 letters, digits, `.`, `_` or `-`, and begin with a letter or digit";
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let fits = (3..=64).contains(&name.len()) && name.chars().all(allowed) && name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let fits =
+        (3..=64).contains(&name.len()) && name.chars().all(allowed) && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if fits { Ok(()) } else { Err(Error::invalid("username", rule)) }
 }
 
@@ -148,11 +149,17 @@ fn strings(field: &'static str, values: &[String]) -> Result<()> {
         return Err(Error::invalid(field, format!("must have at most {MAX_ENTRIES} entries")));
     }
     let bad = values.iter().position(|value| value.len() > MAX_STRING || value.contains('\0'));
-    bad.map_or(Ok(()), |at| Err(Error::invalid(format!("{field}[{at}]"), format!("must be at most {MAX_STRING} bytes without NUL"))))
+    bad.map_or(Ok(()), |at| {
+        Err(Error::invalid(format!("{field}[{at}]"), format!("must be at most {MAX_STRING} bytes without NUL")))
+    })
 }
 
 fn absolute_path(field: impl Into<Cow<'static, str>>, path: &str) -> Result<()> {
-    if path.starts_with('/') && path.len() <= MAX_STRING && !path.contains(['\0', ':']) && path.split('/').all(|part| part != "..") {
+    if path.starts_with('/')
+        && path.len() <= MAX_STRING
+        && !path.contains(['\0', ':'])
+        && path.split('/').all(|part| part != "..")
+    {
         return Ok(());
     }
     Err(Error::invalid(field, "must be an absolute path without `..` and `:`"))
@@ -200,7 +207,8 @@ mod tests {
     fn a_refused_specification_names_the_field() {
         assert!(claim_spec(&spec()).is_ok());
         let gpus = |gpu_count| Some(Resources { gpu_count, ..Resources::default() });
-        let port = |host_port, container_port, protocol: &str| PortMapping { host_port, container_port, protocol: protocol.into() };
+        let port =
+            |host_port, container_port, protocol: &str| PortMapping { host_port, container_port, protocol: protocol.into() };
         let table: [(ClaimSpec, &str); 11] = [
             (ClaimSpec::default(), "spec.image"),
             (ClaimSpec { image: "a b".into(), ..spec() }, "spec.image"),

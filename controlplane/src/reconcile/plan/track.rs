@@ -89,6 +89,9 @@ fn orphaned(claim: &Claim, steps: &mut Vec<Step>) {
 
 /// The node of a placed claim is offline: the claim waits for it, or moves when its time is up.
 fn lost(claim: &Claim, node: &NodeView, snapshot: &Snapshot<'_>, evictions_hold: bool, steps: &mut Vec<Step>) {
+    if snapshot.now < node.changed_at {
+        return;
+    }
     let message = format!("node {} has been offline since {}", node.hostname, whole_seconds(node.changed_at));
     let is_due = match claim.spec.on_node_loss() {
         NodeLossPolicy::Unspecified | NodeLossPolicy::Keep => false,

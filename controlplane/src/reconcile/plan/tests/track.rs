@@ -114,6 +114,12 @@ fn nothing_is_concluded_before_a_node_has_reported_its_containers() {
 }
 
 #[test]
+fn a_node_that_is_still_awaited_after_a_start_is_not_lost() {
+    let claims = [placed(1, 1, Running), reschedules(placed(2, 1, Running), 0)];
+    assert_eq!(World::new(claims, [offline(1, seconds_ago(-5)), node(2, 8)]).plan(), []);
+}
+
+#[test]
 fn a_kept_claim_waits_for_its_node_however_long() {
     let message = "node gpu-01 has been offline since 2026-01-01T03:04:05Z";
     let nodes = || [offline(1, seconds_ago(86_400)), node(2, 8)];
