@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use axum::{Router, http::StatusCode, routing::get};
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -40,7 +40,16 @@ const STOP_GRACE: Duration = Duration::from_secs(15);
 /// A sentence that says why the agent cannot run: the address is taken, the machine has not joined and has no join token, or
 /// the control plane refuses it.
 pub async fn run(config: Config, cancel: CancellationToken) -> anyhow::Result<()> {
-    let listener = utopia_gateway::listener::bind(config.http_addr)?;
+    // The error's sentence holds its cause already.
+    let listener = utopia_gateway::listener::bind(config.http_addr).map_err(|error| anyhow!("{error}"))?;
+    run_on(listener, config, cancel).await
+}
+
+/// As [`run`], with the node API on a listener of the caller's.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(listener: TcpListener, config: Config, cancel: CancellationToken) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
     let agent = Agent::assemble(&config, &tracker, &stop).await?;
@@ -110,7 +119,7 @@ impl Agent {
     ) -> anyhow::Result<()> {
         let cancel = cancel.child_token();
         let address = listener.local_addr().context("the listener has no address")?;
-        info!(%address, server = ?config.server, "the agent runs");
+        info!(%address, server = %config.server, "the agent runs");
         let Self { containers, readings, node, session, router } = self;
 
         let sampler = stop.clone();
@@ -198,3 +207,6 @@ fn ready_router(session: watch::Receiver<SessionStatus>, stop: CancellationToken
     };
     Router::new().route("/ready", get(ready))
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,6 +127,11 @@ pub(crate) fn percent_of(part: u64, whole: u64) -> f32 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64 * 100.0).min(100.0) as f32 }
 }
 
+/// Two decimals: a single-precision number would show its rounding as digits.
+pub(crate) fn hundredths(value: f32) -> f64 {
+    (f64::from(value) * 100.0).round() / 100.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

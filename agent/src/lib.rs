@@ -21,5 +21,5 @@ mod metrics;
 mod node;
 mod token_file;
 
-pub use assembly::run;
+pub use assembly::{run, run_on};
 pub use config::Config;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::{
     containers::Containers,
     error::Error,
+    host::hundredths,
     readings::{GpuReading, Reading, Readings},
     session::SessionStatus,
 };
@@ -66,8 +67,8 @@ pub(crate) fn register(registry: &mut Registry, commands: &CommandCounts, source
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let session = self.session.borrow().clone();
-        let connected = [(NO_LABELS, f64::from(u8::from(session.is_connected())))];
-        gauge(&mut encoder, "utopia_agent_session_connected", "Whether the link to the control plane is open", connected)?;
+        let connected = f64::from(u8::from(session.is_connected()));
+        scalar(&mut encoder, "utopia_agent_session_connected", "Whether the link to the control plane is open", connected)?;
         counter(&mut encoder, "utopia_agent_session_reconnects", "Sessions opened after the first one", session.reconnects)?;
         let containers = self.containers.counts().into_iter().map(|(state, count)| ([("state", state)], number(count)));
         gauge(&mut encoder, "utopia_agent_containers", "Containers that the agent made, by state", containers)?;
@@ -77,8 +78,6 @@ impl Collector for Sources {
         }
     }
 }
-
-const NO_LABELS: [(&str, &str); 0] = [];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 #[expect(non_snake_case, reason = "the names that dashboards for DCGM expect")]
@@ -108,16 +107,11 @@ const GPU_GAUGES: [GpuGauge; 9] = [
 
 fn encode_reading(encoder: &mut DescriptorEncoder, reading: &Reading, hostname: &str) -> fmt::Result {
     let host = &reading.host;
-    gauge(
-        encoder,
-        "utopia_agent_cpu_usage_percent",
-        "Use of all cores together",
-        [(NO_LABELS, f64::from(host.cpu_usage_percent))],
-    )?;
-    gauge(encoder, "utopia_agent_memory_used_bytes", "Memory in use", [(NO_LABELS, number(host.memory_used_bytes))])?;
-    gauge(encoder, "utopia_agent_memory_total_bytes", "Memory of the machine", [(NO_LABELS, number(host.memory_total_bytes))])?;
-    let disk = [(NO_LABELS, f64::from(host.disk_usage_percent))];
-    gauge(encoder, "utopia_agent_disk_usage_percent", "Use of the file system that holds the agent's data", disk)?;
+    scalar(encoder, "utopia_agent_cpu_usage_percent", "Use of all cores together", hundredths(host.cpu_usage_percent))?;
+    scalar(encoder, "utopia_agent_memory_used_bytes", "Memory in use", number(host.memory_used_bytes))?;
+    scalar(encoder, "utopia_agent_memory_total_bytes", "Memory of the machine", number(host.memory_total_bytes))?;
+    let disk = hundredths(host.disk_usage_percent);
+    scalar(encoder, "utopia_agent_disk_usage_percent", "Use of the file system that holds the agent's data", disk)?;
 
     for (name, help, read) in GPU_GAUGES {
         let readable = reading.gpus.iter().filter(|gpu| gpu.sample.fault.is_none());
@@ -157,6 +151,10 @@ fn gauge<L: EncodeLabelSet>(
     values.try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
 }
 
+fn scalar(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: f64) -> fmt::Result {
+    encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+}
+
 fn counter(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
     let counter = prometheus_client::metrics::counter::ConstCounter::new(value);
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
@@ -169,4 +167,88 @@ fn number(value: u64) -> f64 {
 
 fn mebibytes(bytes: u64) -> f64 {
     number(bytes >> 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        gpu::{GpuInfo, GpuSample},
+        host::HostSample,
+        readings::GpuUse,
+    };
+
+    #[derive(Debug)]
+    struct Fixed(Reading);
+
+    impl Collector for Fixed {
+        fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+            encode_reading(&mut encoder, &self.0, "host1")
+        }
+    }
+
+    fn gpu(index: u32, sample: GpuSample) -> GpuReading {
+        let info = GpuInfo {
+            uuid: format!("GPU-{index}"),
+            index,
+            name: "NVIDIA \"H100\"".to_owned(),
+            memory_bytes: 80 << 30,
+            simulated: false,
+        };
+        GpuReading { info, sample, used_by: GpuUse { allocated: true, ..GpuUse::default() } }
+    }
+
+    fn encoded(registry: &Registry) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn gpus_have_the_names_and_units_of_dcgm_and_faulty_ones_no_readings() {
+        let working = GpuSample {
+            memory_used_bytes: 1 << 30,
+            usage_percent: 37.0,
+            temperature_c: 45,
+            power_milliwatts: 312_500,
+            sm_clock_mhz: 1980,
+            ..GpuSample::default()
+        };
+        let host = HostSample { cpu_usage_percent: 12.3, memory_used_bytes: 5, ..HostSample::default() };
+        let gpus = vec![gpu(0, working), gpu(1, GpuSample::faulty("lost"))];
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Fixed(Reading { at: tokio::time::Instant::now(), host, gpus })));
+        let text = encoded(&registry);
+
+        let labels = |index| format!(r#"{{gpu="{index}",UUID="GPU-{index}",modelName="NVIDIA \"H100\"",Hostname="host1"}}"#);
+        for (name, value) in [
+            ("DCGM_FI_DEV_GPU_UTIL", "37.0"),
+            ("DCGM_FI_DEV_FB_USED", "1024.0"),
+            ("DCGM_FI_DEV_FB_FREE", "80896.0"),
+            ("DCGM_FI_DEV_GPU_TEMP", "45.0"),
+            ("DCGM_FI_DEV_POWER_USAGE", "312.5"),
+            ("DCGM_FI_DEV_SM_CLOCK", "1980.0"),
+            ("utopia_agent_gpu_allocated", "1.0"),
+            ("utopia_agent_gpu_faulty", "0.0"),
+        ] {
+            let line = format!("\n{name}{} {value}\n", labels(0));
+            assert!(text.contains(&line), "{line} is not in {text}");
+        }
+        assert!(!text.contains(&format!("DCGM_FI_DEV_GPU_UTIL{}", labels(1))));
+        assert!(text.contains(&format!("\nutopia_agent_gpu_faulty{} 1.0\n", labels(1))));
+        assert!(!text.contains("ECC_DBE"), "no GPU told of ECC");
+        assert!(text.contains("\nutopia_agent_cpu_usage_percent 12.3\n"));
+    }
+
+    #[test]
+    fn commands_are_counted_by_kind_and_outcome() {
+        let commands = CommandCounts::default();
+        commands.count("ensure_claim", None);
+        commands.count("ensure_claim", Some(&Error::Cancelled));
+        let mut registry = Registry::default();
+        registry.register("commands", "help", commands.0);
+        let text = encoded(&registry);
+        assert!(text.contains("\ncommands_total{kind=\"ensure_claim\",outcome=\"Cancelled\"} 1\n"), "{text}");
+        assert!(text.contains("\ncommands_total{kind=\"ensure_claim\",outcome=\"Ok\"} 1\n"), "{text}");
+    }
 }

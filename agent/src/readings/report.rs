@@ -7,8 +7,10 @@ use utopia_proto::{
 };
 
 use super::{FRESH, GpuReading, Reading, Readings};
-use crate::api::Metrics;
-use crate::host::{HostSample, percent_of};
+use crate::{
+    api::Metrics,
+    host::{HostSample, hundredths, percent_of},
+};
 
 #[async_trait]
 impl Metrics for Readings {
@@ -90,9 +92,4 @@ fn system(host: &HostSample) -> SystemMetrics {
 
 fn mebibytes(bytes: u64) -> i64 {
     i64::try_from(bytes >> 20).unwrap_or(i64::MAX)
-}
-
-/// Two decimals: a single-precision number would show its rounding as digits.
-fn hundredths(value: f32) -> f64 {
-    (f64::from(value) * 100.0).round() / 100.0
 }

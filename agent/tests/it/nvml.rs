@@ -57,7 +57,11 @@ fn a_gpu_lost_from_the_start_is_left_out_until_it_answers() {
     assert_eq!(source.inventory().iter().map(|gpu| gpu.index).collect::<Vec<_>>(), [1]);
 
     fake.set("count 2\n");
-    assert_eq!(source.sample().iter().map(|gpu| gpu.info.index).collect::<Vec<_>>(), [1, 0], "places are kept, new ones come last");
+    assert_eq!(
+        source.sample().iter().map(|gpu| gpu.info.index).collect::<Vec<_>>(),
+        [1, 0],
+        "places are kept, new ones come last"
+    );
 }
 
 #[test]
@@ -80,7 +84,10 @@ fn nvml_may_go_and_come_back() {
     for _ in 0..3 {
         let gpus = source.sample();
         assert_eq!(gpus.len(), 8);
-        assert!(gpus.iter().all(|gpu| gpu.sample.fault.as_deref().is_some_and(|fault| fault.starts_with("the NVIDIA driver"))), "{gpus:?}");
+        assert!(
+            gpus.iter().all(|gpu| gpu.sample.fault.as_deref().is_some_and(|fault| fault.starts_with("the NVIDIA driver"))),
+            "{gpus:?}"
+        );
         assert_eq!(gpus[7].info.name, "NVIDIA H100 80GB HBM3");
     }
     assert_eq!(source.sample()[0].sample.fault.as_deref(), Some("the NVIDIA driver is not loaded"));
