@@ -3,10 +3,12 @@
 mod claims;
 mod value;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use utopia_agent::gpu::GpuMode;
 
 pub(crate) use claims::{ClaimsCommand, CreateClaim};
 pub(crate) use value::{EnvVar, Port, Seconds, Volume};
@@ -62,6 +64,12 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start the whole system on this machine: control plane, JSON API and one agent
+    ///
+    /// It listens on loopback and keeps everything in the data directory; Ctrl-C ends it in order, containers run on. The
+    /// administrator's password is in DATA_DIR/admin-password.
+    #[command(after_help = UP_SETTINGS)]
+    Up(Box<Up>),
     /// Register a new user
     #[command(after_help = PASSWORD_SOURCES)]
     Register(Credentials),
@@ -89,6 +97,23 @@ The password is taken from standard input with --password-stdin, else from UTOPI
 
   aiinfra login alice
   aiinfra login admin --password-stdin < data/admin-password";
+
+const UP_SETTINGS: &str = "\
+Without an NVIDIA driver the agent simulates two GPUs, which say so in their names. Its further settings are taken from the
+environment: UTOPIA_DOCKER_SOCKET, UTOPIA_VOLUME_ALLOW and others, see `utopia-agent --help`.";
+
+/// The settings of the whole system.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) control_plane: utopia_controlplane::Config,
+    /// Address of the agent's own API: containers, metrics and health of this machine
+    #[arg(long, env = "UTOPIA_AGENT_HTTP_ADDR", default_value = "127.0.0.1:8090", value_name = "ADDR")]
+    pub(crate) agent_http_addr: SocketAddr,
+    /// GPUs of this machine: `auto`, `none`, or `simulated:N` for N that are invented
+    #[arg(long, env = "UTOPIA_GPUS", default_value_t = GpuMode::Auto, value_name = "MODE")]
+    pub(crate) gpus: GpuMode,
+}
 
 /// Who, and where the password comes from.
 #[derive(Debug, Args)]

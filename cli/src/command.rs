@@ -1,10 +1,11 @@
-//! The commands. Each file calls the API and says how people see the answer; none knows HTTP or files.
+//! The commands. Each file calls the API and says how people see the answer, none knows HTTP or files; `up` is the server itself.
 
 mod claims;
 mod config;
 mod join_token;
 mod login;
 mod nodes;
+mod up;
 
 use std::path::PathBuf;
 
@@ -18,19 +19,19 @@ use crate::output::Output;
 
 /// Does what was typed.
 pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
-    let context = Context::new(global)?;
     match command {
-        Command::Register(credentials) => login::register(&context, credentials).await,
-        Command::Login(credentials) => login::login(context, credentials).await,
-        Command::Logout => login::logout(context),
-        Command::Claims(command) => claims::run(&context, command).await,
-        Command::Nodes(command) => nodes::run(&context, command).await,
-        Command::JoinToken(command) => join_token::run(&context, command).await,
-        Command::Config(command) => config::run(context, command),
+        Command::Up(settings) => up::run(Output::new(global.output), *settings).await,
+        Command::Register(credentials) => login::register(&Context::new(global)?, credentials).await,
+        Command::Login(credentials) => login::login(Context::new(global)?, credentials).await,
+        Command::Logout => login::logout(Context::new(global)?),
+        Command::Claims(command) => claims::run(&Context::new(global)?, command).await,
+        Command::Nodes(command) => nodes::run(&Context::new(global)?, command).await,
+        Command::JoinToken(command) => join_token::run(&Context::new(global)?, command).await,
+        Command::Config(command) => config::run(Context::new(global)?, command),
     }
 }
 
-/// What every command starts from.
+/// What every command that talks to a server starts from.
 struct Context {
     output: Output,
     /// The server.

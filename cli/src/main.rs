@@ -1,6 +1,6 @@
-//! `aiinfra`: GPU claims, nodes and join tokens from the command line.
+//! `aiinfra`: GPU claims, nodes and join tokens from the command line, and the whole system in one process.
 //!
-//! A client of the JSON API and nothing more: what it can do, curl can do as well.
+//! Apart from `up` it is a client of the JSON API and nothing more: what it can do, curl can do as well.
 
 mod api;
 mod args;
@@ -16,7 +16,10 @@ use clap::Parser as _;
 
 use crate::output::{printable, say};
 
-#[tokio::main(flavor = "current_thread")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+#[tokio::main]
 async fn main() -> ExitCode {
     match command::run(args::Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
