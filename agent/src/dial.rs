@@ -169,7 +169,8 @@ mod tests {
             let server: Server = text.parse().unwrap();
             assert_eq!((server.origin.to_string().as_str(), server.host.as_str(), server.port), (origin, host, port), "{text}");
         }
-        for text in ["", "http://control.example", "https://", "https://a/b", "https://a:99999", "https://me@a", "ftp://a", "a b"] {
+        for text in ["", "http://control.example", "https://", "https://a/b", "https://a:99999", "https://me@a", "ftp://a", "a b"]
+        {
             assert!(text.parse::<Server>().is_err(), "{text}");
         }
     }

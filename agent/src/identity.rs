@@ -304,7 +304,9 @@ async fn enrol(server: &Server, join: &Join, request: &EnrolRequest) -> Result<E
         let reason = match dial::connect(server, Arc::clone(&tls)).await {
             Ok(channel) => match answer(EnrolmentServiceClient::new(channel).enrol(request.clone())).await {
                 Ok(response) => return Ok(response),
-                Err(status) if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied | Code::InvalidArgument) => {
+                Err(status)
+                    if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied | Code::InvalidArgument) =>
+                {
                     return Err(Fatal::JoinRefused(status.message().to_owned()));
                 }
                 Err(status) => dial::describe_status(&status),

@@ -26,7 +26,8 @@ use utopia_proto::link::v1::agent_link_server::{AgentLink, AgentLinkServer};
 use utopia_proto::link::v1::control_frame::Frame as ToAgent;
 use utopia_proto::link::v1::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
 use utopia_proto::link::v1::{
-    AgentFrame, ControlFrame, EnrolRequest, EnrolResponse, Hello, MachineFacts, RecoverRequest, RenewRequest, Welcome, agent_frame,
+    AgentFrame, ControlFrame, EnrolRequest, EnrolResponse, Hello, MachineFacts, RecoverRequest, RenewRequest, Welcome,
+    agent_frame,
 };
 use uuid::Uuid;
 
@@ -92,7 +93,12 @@ impl ControlPlane {
         let (dialled, sessions) = mpsc::channel(16);
         let (connections, incoming) = mpsc::channel(16);
         let tracker = TaskTracker::new();
-        tracker.spawn(stop.clone().run_until_cancelled_owned(accept(listener, TlsAcceptor::from(tls), connections, tracker.clone())));
+        tracker.spawn(stop.clone().run_until_cancelled_owned(accept(
+            listener,
+            TlsAcceptor::from(tls),
+            connections,
+            tracker.clone(),
+        )));
         let router = tonic::transport::Server::builder()
             .add_service(EnrolmentServiceServer::new(Enrolment(Arc::clone(&state))))
             .add_service(AgentLinkServer::new(Link(dialled)));
@@ -275,7 +281,12 @@ fn peer<T>(request: &Request<T>) -> Option<PeerIdentity> {
     request.extensions().get::<Peer>().unwrap().0.clone()
 }
 
-async fn accept(listener: TcpListener, tls: TlsAcceptor, connections: mpsc::Sender<io::Result<Connection>>, tracker: TaskTracker) {
+async fn accept(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    connections: mpsc::Sender<io::Result<Connection>>,
+    tracker: TaskTracker,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         let (tls, connections) = (tls.clone(), connections.clone());
         tracker.spawn(async move {

@@ -44,14 +44,14 @@ pub(super) fn inventory(states: Vec<ContainerState>) -> Vec<AgentFrame> {
 
 /// A command's result in as many parts as it needs; a failure when a part of it cannot be sent.
 pub(super) fn result(id: &str, outcome: Outcome) -> Vec<AgentFrame> {
-    let outcomes = match outcome {
-        Outcome::Containers(list) => parts(list.containers.into_iter(), MAX_LIST_PART).into_iter().map(list_part).collect(),
-        outcome => vec![outcome],
+    let outcomes = if let Outcome::Containers(list) = outcome {
+        parts(list.containers.into_iter(), MAX_LIST_PART).into_iter().map(list_part).collect()
+    } else {
+        vec![outcome]
     };
     let last = outcomes.len() - 1;
-    let part = |(index, outcome)| {
-        frame(Frame::Result(CommandResult { id: id.to_owned(), more: index < last, outcome: Some(outcome) }))
-    };
+    let part =
+        |(index, outcome)| frame(Frame::Result(CommandResult { id: id.to_owned(), more: index < last, outcome: Some(outcome) }));
     outcomes.into_iter().enumerate().map(part).collect::<Option<Vec<_>>>().unwrap_or_else(|| vec![too_large(id)])
 }
 
