@@ -11,6 +11,8 @@ use tonic::async_trait;
 use crate::error::{Error, Result};
 
 pub mod docker;
+#[cfg(test)]
+pub(crate) mod fake;
 mod progress;
 
 /// Reason of an error: the runtime does not answer.
