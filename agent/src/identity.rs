@@ -73,7 +73,7 @@ pub enum Fatal {
     #[error("the server is not the control plane of the join command, check the address and the CA hash: {0}")]
     WrongServer(String),
     /// The certificate was refused, e.g. because the node was deleted.
-    #[error("the control plane refused this agent: {0}")]
+    #[error("the control plane refused this agent: {0}; a new join token lets the machine join again")]
     Refused(String),
     /// The control plane's answer makes no sense.
     #[error("the control plane answered with a certificate that does not fit: {0}")]
@@ -242,7 +242,8 @@ impl Identity {
             return Ok(());
         }
         let response = if expired { self.recover(&before).await } else { self.renew(&before).await }?;
-        self.adopt(response)?;
+        // Neither a full disk nor a faulty answer is a reason to stop.
+        self.adopt(response).map_err(|error| RefreshError::Retry(error.to_string()))?;
         tracing::info!(not_after = %self.not_after(), recovered = expired, "the certificate was renewed");
         Ok(())
     }
@@ -274,9 +275,8 @@ impl Identity {
         if node_id != self.node_id {
             return Err(Fatal::UnfitCertificate(format!("it is of node {node_id}, this is node {}", self.node_id)));
         }
-        self.files.keep(node_id, &certificate, &ca_certificate)?;
         self.credential.store(Arc::new(credential));
-        Ok(())
+        self.files.keep(node_id, &certificate, &ca_certificate)
     }
 }
 

@@ -165,10 +165,17 @@ async fn keep_open<L: Link>(connection: &Connection<L>, cancel: &CancellationTok
         }
         let (delay, reason) = match end {
             End::Refused(fatal) => return Err(fatal),
-            End::Lost(reason) => (backoff.next_delay(), reason),
-            End::Drained { reconnect_after, reason } => (with_jitter(reconnect_after), reason),
+            End::Lost(reason) => {
+                let delay = backoff.next_delay();
+                tracing::warn!(%reason, ?delay, "no session with the control plane, trying again");
+                (delay, reason)
+            }
+            End::Drained { reconnect_after, reason } => {
+                let delay = with_jitter(reconnect_after);
+                tracing::info!(%reason, ?delay, "the control plane asked to connect again");
+                (delay, reason)
+            }
         };
-        tracing::info!(%reason, ?delay, "no session; connecting again after a delay");
         connection.set_ended(reason);
         tokio::select! {
             () = tokio::time::sleep(delay) => {}

@@ -152,6 +152,23 @@ async fn a_node_that_was_deleted_is_told_so_and_a_busy_server_is_not_final() {
     }
 }
 
+#[tokio::test]
+async fn a_disk_that_fails_does_not_keep_a_new_certificate_from_use() {
+    let plane = ControlPlane::start().await;
+    plane.backdate(DAY / 4);
+    let identity = plane.joined().await;
+    let before = identity.not_after();
+    plane.backdate(SignedDuration::ZERO);
+    let dir = plane.settings().dir;
+    std::fs::remove_dir_all(&dir).unwrap();
+    let error = identity.refresh(false).await.unwrap_err();
+    assert!(matches!(&error, RefreshError::Retry(reason) if reason.contains("cannot write")), "{error}");
+    assert!(identity.not_after() > before);
+    std::fs::create_dir(&dir).unwrap();
+    identity.refresh(false).await.unwrap();
+    assert!(dir.join("certificate.der").exists());
+}
+
 #[test]
 fn nothing_secret_is_shown() {
     let join = Join { token: JoinToken::generate().unwrap(), ca_hash: String::new() };
