@@ -37,12 +37,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn plain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "address already in use".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "the address is not one of this machine".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    }
+    let known = [
+        (io::ErrorKind::AddrInUse, "address already in use"),
+        (io::ErrorKind::AddrNotAvailable, "the address is not one of this machine"),
+        (io::ErrorKind::PermissionDenied, "permission denied"),
+    ];
+    let plain = known.iter().find(|(kind, _)| *kind == error.kind());
+    plain.map_or_else(|| error.to_string(), |(_, text)| (*text).to_owned())
 }
 
 #[cfg(test)]

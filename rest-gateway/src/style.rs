@@ -73,7 +73,7 @@ impl Style {
     pub(crate) fn failure(self, failure: Failure) -> Response {
         let body = self.error_body(&failure);
         let mut response = (failure.status, json(body)).into_response();
-        response.headers_mut().extend(failure.headers);
+        response.headers_mut().extend(*failure.headers);
         if failure.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -89,19 +89,19 @@ pub(crate) struct Failure {
     pub(crate) reason: String,
     /// A sentence.
     pub(crate) message: String,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Box<HeaderMap>,
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, reason: &str, message: impl Into<String>) -> Self {
-        Self { status, reason: reason.to_owned(), message: message.into(), headers: HeaderMap::new() }
+        Self { status, reason: reason.to_owned(), message: message.into(), headers: Box::default() }
     }
 
     /// A gRPC status, shown as `status`.
     pub(crate) fn from_grpc(grpc: &tonic::Status, status: StatusCode, headers: HeaderMap) -> Self {
         let reason = utopia_proto::status::reason(grpc);
         let message = if grpc.message().is_empty() { code_name(grpc.code()) } else { grpc.message() };
-        Self { status, reason, message: message.to_owned(), headers }
+        Self { status, reason, message: message.to_owned(), headers: Box::new(headers) }
     }
 }
 

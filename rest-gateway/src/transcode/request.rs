@@ -284,7 +284,20 @@ impl<'t, 'j, 'o> Parser<'t, 'j, 'o> {
                 let number = self.json.string_value("an integer")?;
                 text::integer(kind, &number)
             }
-            _ => {
+            Kind::Int32
+            | Kind::Int64
+            | Kind::Uint32
+            | Kind::Uint64
+            | Kind::Sint32
+            | Kind::Sint64
+            | Kind::Fixed32
+            | Kind::Fixed64
+            | Kind::Sfixed32
+            | Kind::Sfixed64
+            | Kind::Enum(_)
+            | Kind::String
+            | Kind::Bytes
+            | Kind::Message(_) => {
                 let expected = if matches!(kind, Kind::Enum(_)) { "a word or a number" } else { "an integer" };
                 let number = self.json.number_value(expected)?;
                 text::integer(kind, number)

@@ -302,7 +302,16 @@ impl<'t> Writer<'t, '_> {
             let raw = match field.kind {
                 Kind::Fixed32 | Kind::Sfixed32 | Kind::Float => Raw::Fixed32(reader.fixed32()?),
                 Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => Raw::Fixed64(reader.fixed64()?),
-                _ => Raw::Varint(reader.varint()?),
+                Kind::Bool
+                | Kind::Int32
+                | Kind::Int64
+                | Kind::Uint32
+                | Kind::Uint64
+                | Kind::Sint32
+                | Kind::Sint64
+                | Kind::Enum(_) => Raw::Varint(reader.varint()?),
+                // These returned above.
+                Kind::String | Kind::Bytes | Kind::Message(_) => return Err(WireError::Mismatch(field.number)),
             };
             self.comma(open);
             self.value(field, field.kind, raw, depth)?;

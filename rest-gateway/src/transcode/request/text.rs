@@ -50,11 +50,10 @@ pub(crate) fn resolve(tables: &Tables, root: MessageId, path: &str) -> Option<Ta
 }
 
 fn takes_text(tables: &Tables, field: &Field) -> bool {
-    let message_does = match field.kind {
-        Kind::Message(id) => {
-            matches!(tables[id].shape, Shape::Timestamp | Shape::Duration | Shape::FieldMask | Shape::Wrapper)
-        }
-        _ => true,
+    let message_does = if let Kind::Message(id) = field.kind {
+        matches!(tables[id].shape, Shape::Timestamp | Shape::Duration | Shape::FieldMask | Shape::Wrapper)
+    } else {
+        true
     };
     message_does && !matches!(field.form, Form::Map { .. })
 }
