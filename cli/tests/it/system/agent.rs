@@ -13,10 +13,11 @@ use super::process::Process;
 
 /// A running `utopia-agent`. Its containers are removed when it is dropped.
 pub(crate) struct Agent {
+    /// Before its directory: it ends first.
+    pub(crate) process: Process,
     directory: TempDir,
     settings: Vec<(String, String)>,
     arguments: Vec<String>,
-    pub(crate) process: Process,
 }
 
 impl Agent {
@@ -34,7 +35,7 @@ impl Agent {
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let arguments = words.collect::<Vec<_>>();
         let process = Process::start("utopia-agent", directory.path(), &arguments, &all);
-        Self { directory, settings: all, arguments, process }
+        Self { process, directory, settings: all, arguments }
     }
 
     /// Makes a join token as the administrator, and joins a machine with it.

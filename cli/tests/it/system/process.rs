@@ -47,7 +47,7 @@ impl Process {
 
     /// What it has written so far, over all starts in this directory.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Its exit status if it has ended.

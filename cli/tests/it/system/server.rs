@@ -15,10 +15,11 @@ const TRIES: u32 = 5;
 
 /// A running server with a data directory and ports of its own.
 pub(crate) struct Server {
+    /// Before its directory: it ends first.
+    pub(crate) process: Process,
     program: Program,
     directory: TempDir,
     settings: Vec<(String, String)>,
-    pub(crate) process: Process,
 }
 
 /// What to start.
@@ -82,7 +83,7 @@ impl Server {
         let settings = common.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = settings.collect::<Vec<_>>();
         let process = program.start(&directory, &settings);
-        let mut server = Self { program, directory, settings, process };
+        let mut server = Self { process, program, directory, settings };
         server.is_ready().await.then_some(server)
     }
 
