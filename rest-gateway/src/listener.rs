@@ -11,12 +11,12 @@ const BACKLOG: i32 = 4096;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", plain(.source))]
+#[error("cannot listen on {address}: {}", plain(.cause))]
 pub struct BindError {
     /// The address.
     pub address: SocketAddr,
-    /// Why not.
-    pub source: io::Error,
+    /// Why not; no source of this error, because the sentence says it already.
+    pub cause: io::Error,
 }
 
 /// Listens on an address; port 0 takes a free one.
@@ -24,7 +24,7 @@ pub struct BindError {
 /// # Errors
 /// When the address is taken, is not of this machine, or may not be used.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    listen(address).map_err(|source| BindError { address, source })
+    listen(address).map_err(|cause| BindError { address, cause })
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
