@@ -72,7 +72,7 @@ impl NodeApi {
     }
 
     /// Requests on the agent itself name no node, or this one.
-    fn check_node(&self, node_id: &str) -> Result<()> {
+    pub(crate) fn check_node(&self, node_id: &str) -> Result<()> {
         let is_own = || self.containers.node_id().is_some_and(|own| own.to_string() == node_id.to_ascii_lowercase());
         if node_id.is_empty() || is_own() {
             return Ok(());

@@ -91,10 +91,11 @@ impl Containers {
             return Ok(Job { record: record.clone(), task: Task::Start { id: made.id.clone() } });
         }
         let unfit = self.unfit.lock().unwrap_or_else(PoisonError::into_inner);
-        let gpus = self.gpus.iter().map(|gpu| gpu.uuid.as_str());
-        let gpu_uuids = book.pick(gpus, &unfit, gpu_count).map_err(|free| Error::FailedPrecondition {
+        let gpus = self.gpus.load();
+        let uuids = gpus.iter().map(|gpu| gpu.uuid.as_str());
+        let gpu_uuids = book.pick(uuids, &unfit, gpu_count).map_err(|free| Error::FailedPrecondition {
             reason: INSUFFICIENT_GPUS,
-            message: format!("{gpu_count} GPUs are wanted and {free} of {} are free", self.gpus.len()),
+            message: format!("{gpu_count} GPUs are wanted and {free} of {} are free", gpus.len()),
         })?;
         let task = Task::Make { wish: Box::new(wish.clone()), older: Vec::new() };
         Ok(Job { record: Record { gpu_uuids, ..wanted.clone() }, task })
@@ -149,7 +150,8 @@ impl Containers {
 
     fn show(&self, entry: &Entry) -> Option<v1::Container> {
         let container = entry.container.as_ref()?;
-        let index = |uuid: &String| self.gpus.iter().find(|gpu| gpu.uuid == *uuid).map(|gpu| gpu.index);
+        let gpus = self.gpus.load();
+        let index = |uuid: &String| gpus.iter().find(|gpu| gpu.uuid == *uuid).map(|gpu| gpu.index);
         let indexes = entry.record.gpu_uuids.iter().filter_map(index);
         Some(v1::Container {
             id: container.id.clone(),

@@ -206,7 +206,8 @@ impl Containers {
         // Without this an image may ask for all GPUs where the NVIDIA runtime is Docker's default.
         env.push(format!("{VISIBLE_DEVICES}={visible}"));
         env.push(format!("{GPU_UUIDS}={}", uuids.join(",")));
-        let is_real = |uuid: &&String| self.gpus.iter().any(|gpu| gpu.uuid == **uuid && !gpu.simulated);
+        let gpus = self.gpus.load();
+        let is_real = |uuid: &&String| gpus.iter().any(|gpu| gpu.uuid == **uuid && !gpu.simulated);
         ContainerSpec {
             name: record.placement.container_name(node),
             image: wish.image,
