@@ -4,13 +4,19 @@
 //! not is begun anew from an index of its fields; so is all it contains, which bounds the work to the nesting depth times
 //! the size. Strings are checked to be UTF-8, so that the output always is.
 
+mod map;
+mod string;
+
 use std::collections::HashMap;
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 
+pub(crate) use string::write_string;
+
+use map::{Entry, MapKey, Value, entry, zero};
+
 use super::{
     calendar,
-    scan::plain_length,
     table::{Field, Form, Kind, Message, MessageId, Shape, Tables},
     wire::{Raw, Reader, WireError, unzigzag},
 };
@@ -28,33 +34,6 @@ pub(crate) fn member(tables: &Tables, id: MessageId, index: usize, wire: &[u8], 
     Writer { tables, out, by_index: false }.member(&tables[id], index, wire, MAX_DEPTH)
 }
 
-/// Appends a string in quotes.
-pub(crate) fn write_string(out: &mut String, text: &str) {
-    out.push('"');
-    let mut rest = text;
-    loop {
-        let (plain, special) = rest.split_at(plain_length(rest.as_bytes()));
-        out.push_str(plain);
-        let Some(character) = special.chars().next() else { break };
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let code = control as usize;
-                out.push_str("\\u00");
-                out.push(HEX[code >> 4 & 15].into());
-                out.push(HEX[code & 15].into());
-            }
-        }
-        rest = &special[1..];
-    }
-    out.push('"');
-}
-
 struct Writer<'t, 'o> {
     tables: &'t Tables,
     out: &'o mut String,
@@ -66,15 +45,6 @@ struct Writer<'t, 'o> {
 struct Occurrence<'w> {
     index: usize,
     raw: Raw<'w>,
-}
-
-/// A key of a map, in the order in which maps are usually written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum MapKey<'w> {
-    Bool(bool),
-    Signed(i64),
-    Unsigned(u64),
-    Text(&'w str),
 }
 
 impl<'t> Writer<'t, '_> {
@@ -168,13 +138,13 @@ impl<'t> Writer<'t, '_> {
     ) -> Result<bool, WireError> {
         self.out.push('{');
         let open = self.out.len();
-        let mut entry = self.entry(field, kinds, first)?;
+        let mut current = entry(field, kinds, first)?;
         loop {
-            let key = entry.key;
-            self.map_entry(field, kinds.1, &entry, open, depth)?;
+            let key = current.key;
+            self.map_entry(field, kinds.1, &current, open, depth)?;
             let Some(raw) = directly_following(field.number, reader)? else { break };
-            entry = self.entry(field, kinds, raw)?;
-            if entry.key <= key {
+            current = entry(field, kinds, raw)?;
+            if current.key <= key {
                 return Ok(false);
             }
         }
@@ -222,7 +192,7 @@ impl<'t> Writer<'t, '_> {
                 Ok(())
             }
             Form::Map { key, value } => {
-                let entries = occurrences.iter().map(|occurrence| self.entry(field, (key, value), occurrence.raw));
+                let entries = occurrences.iter().map(|occurrence| entry(field, (key, value), occurrence.raw));
                 let entries = entries.collect::<Result<Vec<_>, _>>()?;
                 let last = entries.iter().enumerate().map(|(position, entry)| (entry.key, position)).collect::<HashMap<_, _>>();
                 self.out.push('{');
@@ -317,21 +287,6 @@ impl<'t> Writer<'t, '_> {
             self.value(field, field.kind, raw, depth)?;
         }
         Ok(())
-    }
-
-    fn entry<'w>(&self, field: &Field, (key, value): (Kind, Kind), raw: Raw<'w>) -> Result<Entry<'w>, WireError> {
-        let Raw::Length(bytes) = raw else { return Err(WireError::Mismatch(field.number)) };
-        let mut entry = Entry { key: default_key(key), value: Value::Absent };
-        let mut reader = Reader::new(bytes);
-        while !reader.is_empty() {
-            match reader.field()? {
-                (1, raw) => entry.key = map_key(field, key, raw)?,
-                (2, Raw::Length(more)) if matches!(value, Kind::Message(_)) => entry.value = entry.value.merge(more),
-                (2, raw) => entry.value = Value::Raw(raw),
-                _ => {}
-            }
-        }
-        Ok(entry)
     }
 
     fn map_entry(&mut self, field: &Field, kind: Kind, entry: &Entry<'_>, open: usize, depth: u32) -> Result<(), WireError> {
@@ -443,33 +398,6 @@ impl<'t> Writer<'t, '_> {
     }
 }
 
-/// A map entry as it stands on the wire.
-struct Entry<'w> {
-    key: MapKey<'w>,
-    value: Value<'w>,
-}
-
-enum Value<'w> {
-    Absent,
-    Raw(Raw<'w>),
-    /// Parts of one message.
-    Merged(Vec<u8>),
-}
-
-impl<'w> Value<'w> {
-    fn merge(self, more: &'w [u8]) -> Self {
-        match self {
-            Self::Absent => Self::Raw(Raw::Length(more)),
-            Self::Raw(Raw::Length(first)) => Self::Merged([first, more].concat()),
-            Self::Raw(_) => Self::Raw(Raw::Length(more)),
-            Self::Merged(mut first) => {
-                first.extend_from_slice(more);
-                Self::Merged(first)
-            }
-        }
-    }
-}
-
 fn utf8(bytes: &[u8]) -> Result<&str, WireError> {
     std::str::from_utf8(bytes).map_err(|_| WireError::Utf8)
 }
@@ -523,43 +451,4 @@ fn merged(field: &Field, occurrences: &[Occurrence<'_>]) -> Result<Vec<u8>, Wire
         bytes.extend_from_slice(part);
     }
     Ok(bytes)
-}
-
-fn map_key<'w>(field: &Field, kind: Kind, raw: Raw<'w>) -> Result<MapKey<'w>, WireError> {
-    Ok(match (kind, raw) {
-        (Kind::String, Raw::Length(bytes)) => MapKey::Text(utf8(bytes)?),
-        (Kind::Bool, Raw::Varint(value)) => MapKey::Bool(value != 0),
-        (Kind::Int32, Raw::Varint(value)) => MapKey::Signed((value as i32).into()),
-        (Kind::Int64, Raw::Varint(value)) => MapKey::Signed(value.cast_signed()),
-        (Kind::Uint32, Raw::Varint(value)) => MapKey::Unsigned((value as u32).into()),
-        (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => MapKey::Unsigned(value),
-        (Kind::Sint32, Raw::Varint(value)) => MapKey::Signed((unzigzag(value & 0xffff_ffff) as i32).into()),
-        (Kind::Sint64, Raw::Varint(value)) => MapKey::Signed(unzigzag(value)),
-        (Kind::Fixed32, Raw::Fixed32(value)) => MapKey::Unsigned(value.into()),
-        (Kind::Sfixed32, Raw::Fixed32(value)) => MapKey::Signed(value.cast_signed().into()),
-        (Kind::Sfixed64, Raw::Fixed64(value)) => MapKey::Signed(value.cast_signed()),
-        _ => return Err(WireError::Mismatch(field.number)),
-    })
-}
-
-fn default_key(kind: Kind) -> MapKey<'static> {
-    match kind {
-        Kind::Bool => MapKey::Bool(false),
-        Kind::Int32 | Kind::Int64 | Kind::Sint32 | Kind::Sint64 | Kind::Sfixed32 | Kind::Sfixed64 => MapKey::Signed(0),
-        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => MapKey::Unsigned(0),
-        // The other kinds cannot be keys.
-        Kind::String | Kind::Bytes | Kind::Float | Kind::Double | Kind::Enum(_) | Kind::Message(_) => MapKey::Text(""),
-    }
-}
-
-/// The default of a kind as it would stand on the wire.
-fn zero(kind: Kind) -> Raw<'static> {
-    match kind {
-        Kind::String | Kind::Bytes | Kind::Message(_) => Raw::Length(&[]),
-        Kind::Fixed32 | Kind::Sfixed32 | Kind::Float => Raw::Fixed32(0),
-        Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => Raw::Fixed64(0),
-        Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Sint64 | Kind::Enum(_) => {
-            Raw::Varint(0)
-        }
-    }
 }
