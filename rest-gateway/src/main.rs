@@ -8,13 +8,12 @@ use clap::Parser;
 use http::Uri;
 use prometheus_client::registry::Registry;
 use prost_reflect::DescriptorPool;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use utopia_gateway::{
     Config, listener,
     metrics::RequestMetrics,
-    observe,
+    observe, process,
     remote::{Remote, Settings},
     router, serve,
     telemetry::{self, LogFormat},
@@ -54,19 +53,11 @@ struct Options {
 async fn main() -> ExitCode {
     let options = Options::parse();
     telemetry::init(options.log_format, "info");
-    match run(options).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the last word of a process that could not start, whatever the log filter")]
-            {
-                eprintln!("utopia-gateway: {error:#}");
-            }
-            ExitCode::FAILURE
-        }
-    }
+    let shutdown = CancellationToken::new();
+    process::main(run(options, shutdown.clone()), shutdown).await
 }
 
-async fn run(options: Options) -> anyhow::Result<()> {
+async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
     let remote = Remote::new(&Settings {
         upstream: options.upstream.clone(),
         connections: options.connections,
@@ -84,16 +75,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
 
     let listener = listener::bind(options.http_addr)?;
     tracing::info!(address = %listener.local_addr().context("read the address")?, upstream = %options.upstream, "listening");
-    let shutdown = CancellationToken::new();
-    let server = serve::http(listener, routes, shutdown.clone(), GRACE);
-    let mut server = std::pin::pin!(server);
-    tokio::select! {
-        result = server.as_mut() => return result.context("serve"),
-        result = end_signal() => result.context("listen for signals")?,
-    }
-    tracing::info!("stopping");
-    shutdown.cancel();
-    server.await.context("serve")
+    serve::http(listener, routes, shutdown, GRACE).await.context("serve")
 }
 
 /// All services: methods without a binding have no route anyway.
@@ -110,14 +92,4 @@ fn readiness(remote: Remote) -> Router {
         }
     };
     Router::new().route("/ready", get(ready))
-}
-
-async fn end_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }
