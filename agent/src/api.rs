@@ -11,8 +11,8 @@ use tonic::{Request, Response, Status, async_trait, service::Routes};
 use tower::Layer as _;
 use utopia_gateway::{RouteError, metrics::RequestMetrics};
 use utopia_proto::node::v1::{
-    Container, CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, GetContainerRequest,
-    GetHealthRequest, GetMetricsRequest, Health, ListContainersRequest, ListContainersResponse, NodeMetrics,
+    Container, CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, GetContainerRequest, GetHealthRequest,
+    GetMetricsRequest, Health, ListContainersRequest, ListContainersResponse, NodeMetrics,
     node_agent_service_server::{NodeAgentService, NodeAgentServiceServer},
 };
 use utopia_proto::policy::Policies;
@@ -114,10 +114,7 @@ impl NodeAgentService for NodeApi {
         Ok(Response::new(()))
     }
 
-    async fn list_containers(
-        &self,
-        request: Request<ListContainersRequest>,
-    ) -> Result<Response<ListContainersResponse>, Status> {
+    async fn list_containers(&self, request: Request<ListContainersRequest>) -> Result<Response<ListContainersResponse>, Status> {
         self.check_node(&request.into_inner().node_id)?;
         let containers = self.containers.list().await?;
         Ok(Response::new(ListContainersResponse { containers }))

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utopia_proto::{
@@ -101,7 +102,7 @@ pub struct Allocation {
 /// The containers of this agent.
 pub struct Containers {
     runtime: Arc<dyn Runtime>,
-    gpus: Vec<Gpu>,
+    gpus: ArcSwap<Vec<Gpu>>,
     settings: Settings,
     node: watch::Sender<Option<Uuid>>,
     book: Mutex<Book>,
@@ -123,16 +124,15 @@ impl Containers {
     #[must_use]
     pub fn new(
         runtime: Arc<dyn Runtime>,
-        mut gpus: Vec<Gpu>,
+        gpus: Vec<Gpu>,
         settings: Settings,
         tasks: TaskTracker,
         shutdown: CancellationToken,
     ) -> Arc<Self> {
-        gpus.sort_by_key(|gpu| gpu.index);
         Arc::new(Self {
             probe: Probe::new(runtime.clone()),
             runtime,
-            gpus,
+            gpus: ArcSwap::from_pointee(by_index(gpus)),
             settings,
             node: watch::Sender::new(None),
             book: Mutex::default(),
@@ -156,6 +156,11 @@ impl Containers {
     #[must_use]
     pub fn node_id(&self) -> Option<Uuid> {
         *self.node.borrow()
+    }
+
+    /// Says which GPUs the machine has: one that was broken at the start may answer later.
+    pub fn set_gpus(&self, gpus: Vec<Gpu>) {
+        self.gpus.store(Arc::new(by_index(gpus)));
     }
 
     /// Says which GPUs are not to be given out by the node API: faulty ones, and those that somebody else uses.
@@ -190,7 +195,10 @@ impl Containers {
         let mut book = self.book();
         match book.ensure(&record) {
             Ensure::Stale { newest } => {
-                let message = format!("placement {} of claim {} is not the newest: {newest} is", record.placement.epoch, record.placement.claim_id);
+                let message = format!(
+                    "placement {} of claim {} is not the newest: {newest} is",
+                    record.placement.epoch, record.placement.claim_id
+                );
                 return Err(Error::FailedPrecondition { reason: STALE_PLACEMENT, message });
             }
             Ensure::Differs => return Err(differs(&record.placement.claim_id)),
@@ -283,7 +291,8 @@ impl Containers {
 
     /// Why a placement cannot have its GPUs.
     fn gpu_fault(&self, book: &Book, wanted: &Record) -> Option<Failure> {
-        let unknown = wanted.gpu_uuids.iter().find(|uuid| self.gpus.iter().all(|gpu| gpu.uuid != **uuid));
+        let gpus = self.gpus.load();
+        let unknown = wanted.gpu_uuids.iter().find(|uuid| gpus.iter().all(|gpu| gpu.uuid != **uuid));
         if let Some(uuid) = unknown {
             let message = format!("this machine has no GPU {uuid}");
             return Some(Failure { reason: GPU_NOT_FOUND.to_owned(), message });
@@ -332,6 +341,11 @@ impl Containers {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn by_index(mut gpus: Vec<Gpu>) -> Vec<Gpu> {
+    gpus.sort_by_key(|gpu| gpu.index);
+    gpus
 }
 
 fn differs(claim_id: &str) -> Error {

@@ -30,13 +30,8 @@ struct Listener {
 impl Listener {
     fn new() -> Self {
         let fake = Arc::new(Fake::new());
-        let containers = Containers::new(
-            fake.clone(),
-            Vec::new(),
-            Settings::default(),
-            TaskTracker::new(),
-            CancellationToken::new(),
-        );
+        let containers =
+            Containers::new(fake.clone(), Vec::new(), Settings::default(), TaskTracker::new(), CancellationToken::new());
         containers.set_node_id(NODE);
         let mut registry = prometheus_client::registry::Registry::default();
         let metrics = RequestMetrics::register(&mut registry);

@@ -151,8 +151,7 @@ impl Book {
 
     /// Entries with a container whose id begins so.
     pub(super) fn with_prefix<'a, 'p>(&'a self, prefix: &'p str) -> impl Iterator<Item = &'a Entry> + use<'a, 'p> {
-        self.entries()
-            .filter(move |entry| entry.container.as_ref().is_some_and(|container| container.id.starts_with(prefix)))
+        self.entries().filter(move |entry| entry.container.as_ref().is_some_and(|container| container.id.starts_with(prefix)))
     }
 
     /// Decides about a placement of the control plane.

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, atomic::Ordering};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Activity, Book, Containers, Create, Done, Error, INSUFFICIENT_GPUS, Job, LOCAL, Placement, Record, Result, Task,
-    book::Entry, differs, outcome, spec, v1,
+    Activity, Book, Containers, Create, Done, Error, INSUFFICIENT_GPUS, Job, LOCAL, Placement, Record, Result, Task, book::Entry,
+    differs, outcome, spec, v1,
 };
 
 /// The shortest beginning of an id that names a container.

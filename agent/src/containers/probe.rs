@@ -1,9 +1,6 @@
 //! Asks the runtime whether it is there, no more often than every two seconds whoever asks.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
 

@@ -76,8 +76,7 @@ pub(super) fn from_request(request: &CreateContainerRequest) -> Result<(Wish, us
     if !(0..=MAX_GPUS).contains(&request.gpu_count) {
         return Err(invalid("gpu_count", format!("must be between 0 and {MAX_GPUS}")));
     }
-    let same_but_for_routing =
-        CreateContainerRequest { node_id: String::new(), claim_id: String::new(), ..request.clone() };
+    let same_but_for_routing = CreateContainerRequest { node_id: String::new(), claim_id: String::new(), ..request.clone() };
     let fields = Fields {
         names: &REQUEST,
         image: &request.image,

@@ -84,10 +84,7 @@ impl Drop for Agent {
 }
 
 /// The first event that fits.
-async fn until(
-    events: &mut broadcast::Receiver<ContainerState>,
-    fits: impl Fn(&ContainerState) -> bool,
-) -> ContainerState {
+async fn until(events: &mut broadcast::Receiver<ContainerState>, fits: impl Fn(&ContainerState) -> bool) -> ContainerState {
     let found = async {
         loop {
             let state = events.recv().await.unwrap();

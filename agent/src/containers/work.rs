@@ -184,9 +184,10 @@ impl Containers {
             let mut told: Option<Instant> = None;
             self.progress(placement, "Pulling image");
             let mut steps = self.runtime.pull(image);
-            while let Some(step) = timeout(STALL_TIMEOUT, steps.next()).await.map_err(|_| {
-                failed(format!("the pull of {image} stood still for {} s", STALL_TIMEOUT.as_secs()))
-            })? {
+            while let Some(step) = timeout(STALL_TIMEOUT, steps.next())
+                .await
+                .map_err(|_| failed(format!("the pull of {image} stood still for {} s", STALL_TIMEOUT.as_secs())))?
+            {
                 let step = step?;
                 if step.total_bytes > 0 && told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
                     told = Some(Instant::now());
@@ -267,12 +268,7 @@ impl Containers {
 
     /// Begins to remove the container of a placement, calling off the work on it; answers the removal that is under way if
     /// there is one, and nothing for a placement without an entry.
-    pub(super) fn begin_removal(
-        self: &Arc<Self>,
-        book: &mut super::Book,
-        node: Uuid,
-        placement: &Placement,
-    ) -> Option<Done> {
+    pub(super) fn begin_removal(self: &Arc<Self>, book: &mut super::Book, node: Uuid, placement: &Placement) -> Option<Done> {
         let entry = book.get_mut(placement)?;
         if let Some(activity) = entry.activity.as_ref().filter(|activity| activity.removing) {
             return Some(activity.done());

@@ -77,9 +77,8 @@ impl Shared {
             return Ok(client);
         }
         let socket = self.socket.to_string_lossy();
-        let connect = async {
-            Client::connect_with_unix(&socket, CALL_TIMEOUT_S, API_DEFAULT_VERSION)?.negotiate_version().await
-        };
+        let connect =
+            async { Client::connect_with_unix(&socket, CALL_TIMEOUT_S, API_DEFAULT_VERSION)?.negotiate_version().await };
         let client = tokio::time::timeout(VERSION_TIMEOUT, connect)
             .await
             .unwrap_or(Err(DockerError::RequestTimeoutError))

@@ -77,10 +77,7 @@ mod tests {
     #[test]
     fn nonsense_is_harmless() {
         let mut layers = Layers::default();
-        assert_eq!(
-            layers.add(&line("a", "Downloading", Some((-1, -1)))),
-            PullProgress { done_bytes: 0, total_bytes: 0 },
-        );
+        assert_eq!(layers.add(&line("a", "Downloading", Some((-1, -1)))), PullProgress { done_bytes: 0, total_bytes: 0 },);
         assert_eq!(layers.add(&CreateImageInfo::default()), PullProgress::default());
     }
 }

@@ -2,16 +2,9 @@
 //!
 //! Every test is a node of its own, with an image of its own, and clears both away. Without Docker or the registry the
 //! tests are skipped with a line on stderr, except on CI.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    net::TcpListener,
-    path::Path,
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::Write as _, net::TcpListener, path::Path, process::Command, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -146,10 +139,7 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-async fn until(
-    events: &mut broadcast::Receiver<ContainerState>,
-    fits: impl Fn(&ContainerState) -> bool,
-) -> ContainerState {
+async fn until(events: &mut broadcast::Receiver<ContainerState>, fits: impl Fn(&ContainerState) -> bool) -> ContainerState {
     let found = async {
         loop {
             let state = events.recv().await.unwrap();
@@ -184,7 +174,7 @@ async fn a_claim_is_pulled_run_and_released() {
     until(&mut events, |state| state.message.starts_with("Pulling image")).await;
     let running = until(&mut events, |state| state.phase() != ContainerPhase::Preparing).await;
     assert_eq!(running.phase(), ContainerPhase::Running, "{running:?}");
-    assert_eq!(node.ids(), [running.container_id.clone()]);
+    assert_eq!(node.ids(), std::slice::from_ref(&running.container_id));
     let env = docker(&["inspect", "-f", "{{json .Config.Env}}", &running.container_id]);
     assert!(env.contains(&format!("UTOPIA_GPU_UUIDS={gpu}")), "{env}");
 
@@ -319,8 +309,7 @@ async fn removal_by_hand_is_noticed_and_foreign_containers_are_left_alone() {
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_named() {
     let runtime = Arc::new(Docker::new(Path::new("/nonexistent/docker.sock")));
-    let containers =
-        Containers::new(runtime, Vec::new(), Settings::default(), TaskTracker::new(), CancellationToken::new());
+    let containers = Containers::new(runtime, Vec::new(), Settings::default(), TaskTracker::new(), CancellationToken::new());
     containers.set_node_id(Uuid::new_v4());
     assert!(!containers.runtime_ready().await);
     let error = containers.list().await.unwrap_err();

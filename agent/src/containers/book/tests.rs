@@ -122,12 +122,8 @@ fn gpus_are_picked_in_order() {
     let book = book(&[("c", 1, Some(Status::Running), &["GPU-1"])]);
     let gpus = ["GPU-0", "GPU-1", "GPU-2", "GPU-3"];
     let unfit = BTreeSet::from(["GPU-2".to_owned()]);
-    let cases = [
-        (0, Ok(vec![])),
-        (1, Ok(vec!["GPU-0".to_owned()])),
-        (2, Ok(vec!["GPU-0".to_owned(), "GPU-3".to_owned()])),
-        (3, Err(2)),
-    ];
+    let cases =
+        [(0, Ok(vec![])), (1, Ok(vec!["GPU-0".to_owned()])), (2, Ok(vec!["GPU-0".to_owned(), "GPU-3".to_owned()])), (3, Err(2))];
     for (count, expected) in cases {
         assert_eq!(book.pick(gpus.into_iter(), &unfit, count), expected, "{count}");
     }
@@ -136,12 +132,8 @@ fn gpus_are_picked_in_order() {
 #[test]
 fn only_the_newest_placement_is_started_after_a_crash() {
     let created = Some(Status::Created);
-    let book = book(&[
-        ("a", 1, created, &[]),
-        ("a", 2, Some(Status::Running), &[]),
-        ("b", 4, created, &[]),
-        ("c", LOCAL, created, &[]),
-    ]);
+    let book =
+        book(&[("a", 1, created, &[]), ("a", 2, Some(Status::Running), &[]), ("b", 4, created, &[]), ("c", LOCAL, created, &[])]);
     assert_eq!(book.left_unstarted(), [record("b", 4, &[]).placement]);
 }
 

@@ -15,7 +15,7 @@ async fn a_claim_is_made_with_labels_and_gpus() {
     assert!(!running.container_id.is_empty());
     assert_eq!((running.claim_id.as_str(), running.epoch), ("train", 1));
     assert_eq!(running.gpu_uuids, ["GPU-0", "GPU-2"]);
-    assert_eq!(agent.containers.inventory().await, [running.clone()]);
+    assert_eq!(agent.containers.inventory().await, std::slice::from_ref(&running));
     assert_eq!(agent.held(), ["GPU-0", "GPU-2"]);
 
     let spec = &agent.fake.specs()[0];
@@ -229,8 +229,7 @@ async fn bad_fields_are_named() {
 #[tokio::test]
 async fn before_the_agent_has_joined_nothing_is_made() {
     let fake = Arc::new(Fake::new());
-    let containers =
-        Containers::new(fake, Vec::new(), Settings::default(), TaskTracker::new(), CancellationToken::new());
+    let containers = Containers::new(fake, Vec::new(), Settings::default(), TaskTracker::new(), CancellationToken::new());
     let error = containers.ensure_claim(claim("train", 1, &[])).await.unwrap_err();
     assert_eq!(code_and_reason(&error), (Code::Unavailable, NOT_ENROLLED));
 }

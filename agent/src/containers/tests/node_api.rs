@@ -25,7 +25,7 @@ async fn a_container_is_made_and_shown() {
     assert_eq!(shown.ports, BTreeMap::from([("80/tcp".into(), "32768".into()), ("53/udp".into(), "5353".into())]));
     assert_eq!((shown.created, shown.started), (1_700_000_001, 1_700_000_002));
     assert_eq!(shown.labels[ledger::EPOCH], "0");
-    assert_eq!(agent.containers.list().await.unwrap(), [shown.clone()]);
+    assert_eq!(agent.containers.list().await.unwrap(), std::slice::from_ref(&shown));
     assert_eq!(agent.containers.get(&id[..12]).await.unwrap(), shown);
 
     let spec = &agent.fake.specs()[0];

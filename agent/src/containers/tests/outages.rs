@@ -86,7 +86,7 @@ async fn the_runtime_goes_away_and_comes_back() {
     tokio::time::advance(Duration::from_secs(3)).await;
     assert!(!agent.containers.runtime_ready().await);
     assert_eq!(agent.containers.runtime_version().await, None);
-    assert_eq!(agent.containers.inventory().await, [running.clone()], "what was known stays known");
+    assert_eq!(agent.containers.inventory().await, std::slice::from_ref(&running), "what was known stays known");
     let failed = agent.ensured(&claim("other", 1, &["GPU-1"])).await;
     assert_eq!(failed.reason, "RuntimeUnavailable");
     let error = agent.containers.release_claim("train", 1).await.unwrap_err();

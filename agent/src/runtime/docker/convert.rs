@@ -132,11 +132,8 @@ mod tests {
     #[test]
     fn ports_are_bound_as_wished_or_chosen() {
         let port = |host, container, protocol| Port { host, container, protocol };
-        let map = port_bindings(&[
-            port(Some(8080), 80, Protocol::Tcp),
-            port(None, 80, Protocol::Tcp),
-            port(None, 53, Protocol::Udp),
-        ]);
+        let map =
+            port_bindings(&[port(Some(8080), 80, Protocol::Tcp), port(None, 80, Protocol::Tcp), port(None, 53, Protocol::Udp)]);
         let hosts = |key: &str| {
             let bindings = map[key].clone().unwrap();
             bindings.into_iter().map(|binding| binding.host_port.unwrap()).collect::<Vec<_>>()

@@ -34,46 +34,38 @@ impl Failures {
         Self { socket: socket.display().to_string() }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what else the client reports is one case: an answer nobody expected")]
     pub(super) fn translate(&self, step: &Step<'_>, error: DockerError) -> Error {
-        match error {
-            DockerError::DockerResponseServerError { status_code, message } => refused(step, status_code, message.trim()),
-            DockerError::DockerStreamError { error } => refused(step, 500, error.trim()),
-            DockerError::HyperLegacyError { .. }
-            | DockerError::HyperResponseError { .. }
-            | DockerError::IOError { .. }
-            | DockerError::SocketNotFoundError(_)
-            | DockerError::RequestTimeoutError => self.unavailable(step, &error),
-            error => {
-                tracing::error!(?step, %error, "Docker's answer was not understood");
-                Error::Internal { message: "Docker's answer was not understood".to_owned() }
+        let away = match error {
+            DockerError::DockerResponseServerError { status_code, message } => {
+                return refused(step, status_code, message.trim());
             }
-        }
-    }
-
-    fn unavailable(&self, step: &Step<'_>, error: &DockerError) -> Error {
-        tracing::debug!(?step, %error, "Docker does not answer");
-        let message = match error {
+            DockerError::DockerStreamError { error } => return refused(step, 500, error.trim()),
+            DockerError::HyperLegacyError { .. } | DockerError::HyperResponseError { .. } | DockerError::IOError { .. } => {
+                format!("Docker cannot be reached at {}", self.socket)
+            }
             DockerError::SocketNotFoundError(_) => format!("Docker is not there: {} does not exist", self.socket),
             DockerError::RequestTimeoutError => format!("Docker does not answer in time at {}", self.socket),
-            _ => format!("Docker cannot be reached at {}", self.socket),
+            error => {
+                tracing::error!(?step, %error, "Docker's answer was not understood");
+                return Error::Internal { message: "Docker's answer was not understood".to_owned() };
+            }
         };
-        Error::Unavailable { reason: RUNTIME_UNAVAILABLE, message }
+        tracing::debug!(?step, away, "Docker does not answer");
+        Error::Unavailable { reason: RUNTIME_UNAVAILABLE, message: away }
     }
 }
 
 fn refused(step: &Step<'_>, status_code: u16, message: &str) -> Error {
     let precondition = |reason, message| Error::FailedPrecondition { reason, message };
     match *step {
-        Step::Pull { image } => {
-            precondition(IMAGE_PULL_FAILED, format!("the image {image} cannot be pulled: {message}"))
-        }
+        Step::Pull { image } => precondition(IMAGE_PULL_FAILED, format!("the image {image} cannot be pulled: {message}")),
         Step::InspectImage { image } if status_code == 400 => {
             precondition(IMAGE_PULL_FAILED, format!("Docker does not accept the image name {image}: {message}"))
         }
-        Step::Create { name, .. } if status_code == 409 => Error::AlreadyExists {
-            reason: NAME_CONFLICT,
-            message: format!("a container named {name} exists already"),
-        },
+        Step::Create { name, .. } if status_code == 409 => {
+            Error::AlreadyExists { reason: NAME_CONFLICT, message: format!("a container named {name} exists already") }
+        }
         Step::Create { image, .. } if status_code == 404 && message.to_lowercase().contains("no such image") => {
             precondition(IMAGE_PULL_FAILED, format!("the image {image} is not on this machine any more"))
         }
@@ -130,7 +122,12 @@ mod tests {
         let start = Step::Start { id: "abc" };
         let cases = [
             (&pull, said(404, "manifest unknown"), Code::FailedPrecondition, IMAGE_PULL_FAILED),
-            (&pull, DockerError::DockerStreamError { error: "toomanyrequests".into() }, Code::FailedPrecondition, IMAGE_PULL_FAILED),
+            (
+                &pull,
+                DockerError::DockerStreamError { error: "toomanyrequests".into() },
+                Code::FailedPrecondition,
+                IMAGE_PULL_FAILED,
+            ),
             (&pull, DockerError::RequestTimeoutError, Code::Unavailable, RUNTIME_UNAVAILABLE),
             (&create, said(409, "Conflict. The container name is already in use"), Code::AlreadyExists, NAME_CONFLICT),
             (&create, said(404, "No such image: a:1"), Code::FailedPrecondition, IMAGE_PULL_FAILED),
@@ -157,10 +154,7 @@ mod tests {
             "driver failed programming external connectivity on endpoint x (5e66): Bind for 0.0.0.0:18080 failed: port is already allocated",
         );
         let error = Failures::new(Path::new("/s")).translate(&Step::Start { id: "abc" }, said);
-        assert_eq!(
-            error.to_string(),
-            "a port of the machine is taken: Bind for 0.0.0.0:18080 failed: port is already allocated"
-        );
+        assert_eq!(error.to_string(), "a port of the machine is taken: Bind for 0.0.0.0:18080 failed: port is already allocated");
     }
 
     #[test]
