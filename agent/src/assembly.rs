@@ -147,8 +147,7 @@ async fn open_gpus(config: &Config, machine_id: String) -> anyhow::Result<Arc<dy
 
 fn open_containers(config: &Config, gpus: &dyn GpuSource, tracker: &TaskTracker, stop: &CancellationToken) -> Arc<Containers> {
     let docker = Arc::new(Docker::new(&config.docker_socket));
-    let gpu = |gpu: gpu::GpuInfo| containers::Gpu { uuid: gpu.uuid, index: gpu.index, simulated: gpu.simulated };
-    let gpus = gpus.inventory().into_iter().map(gpu).collect();
+    let gpus = gpus.inventory().iter().map(containers::Gpu::from).collect();
     let settings = containers::Settings { volume_allow_list: config.volume_allow.clone(), pull_timeout: config.pull_timeout };
     Containers::new(docker, gpus, settings, tracker.clone(), stop.clone())
 }

@@ -105,6 +105,15 @@ const GPU_GAUGES: [GpuGauge; 9] = [
     ("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", "Double-bit volatile ECC errors", |gpu| gpu.sample.ecc_errors.map(number)),
 ];
 
+/// Name, help and state.
+type GpuState = (&'static str, &'static str, fn(&GpuReading) -> bool);
+
+const GPU_STATES: [GpuState; 3] = [
+    ("utopia_agent_gpu_faulty", "Whether the GPU cannot be read", |gpu| gpu.sample.fault.is_some()),
+    ("utopia_agent_gpu_allocated", "Whether a container of the agent has the GPU", |gpu| gpu.used_by.allocated),
+    ("utopia_agent_gpu_foreign_use", "Whether somebody else uses the GPU", |gpu| gpu.used_by.foreign),
+];
+
 fn encode_reading(encoder: &mut DescriptorEncoder, reading: &Reading, hostname: &str) -> fmt::Result {
     let host = &reading.host;
     scalar(encoder, "utopia_agent_cpu_usage_percent", "Use of all cores together", hundredths(host.cpu_usage_percent))?;
@@ -117,12 +126,7 @@ fn encode_reading(encoder: &mut DescriptorEncoder, reading: &Reading, hostname: 
         let readable = reading.gpus.iter().filter(|gpu| gpu.sample.fault.is_none());
         gauge(encoder, name, help, readable.filter_map(|gpu| Some((labels(gpu, hostname), read(gpu)?))))?;
     }
-    let states: [(&str, &str, fn(&GpuReading) -> bool); 3] = [
-        ("utopia_agent_gpu_faulty", "Whether the GPU cannot be read", |gpu| gpu.sample.fault.is_some()),
-        ("utopia_agent_gpu_allocated", "Whether a container of the agent has the GPU", |gpu| gpu.used_by.allocated),
-        ("utopia_agent_gpu_foreign_use", "Whether somebody else uses the GPU", |gpu| gpu.used_by.foreign),
-    ];
-    for (name, help, is) in states {
+    for (name, help, is) in GPU_STATES {
         gauge(encoder, name, help, reading.gpus.iter().map(|gpu| (labels(gpu, hostname), f64::from(u8::from(is(gpu))))))?;
     }
     Ok(())

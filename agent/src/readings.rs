@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
-    containers::{Allocation, Containers},
+    containers::{self, Allocation, Containers},
     gpu::{Gpu, GpuInfo, GpuSample, GpuSource},
     host::{Host, HostSample},
 };
@@ -44,6 +44,9 @@ pub trait Holders: Send + Sync + 'static {
     /// The GPUs that are held now.
     fn allocations(&self) -> Allocations;
 
+    /// Hears which GPUs there are, whenever that has changed.
+    fn present(&self, gpus: &[GpuInfo]);
+
     /// Hears which GPUs should not be given out: faulty ones, and those that somebody else uses.
     fn unfit(&self, uuids: BTreeSet<String>);
 }
@@ -53,8 +56,18 @@ impl Holders for Containers {
         self.allocations()
     }
 
+    fn present(&self, gpus: &[GpuInfo]) {
+        self.set_gpus(gpus.iter().map(containers::Gpu::from).collect());
+    }
+
     fn unfit(&self, uuids: BTreeSet<String>) {
         self.set_unfit_gpus(uuids);
+    }
+}
+
+impl From<&GpuInfo> for containers::Gpu {
+    fn from(gpu: &GpuInfo) -> Self {
+        Self { uuid: gpu.uuid.clone(), index: gpu.index, simulated: gpu.simulated }
     }
 }
 
@@ -188,7 +201,11 @@ impl Readings {
         match tokio::time::timeout(patience, question).await {
             Ok(Ok(gpus)) => {
                 driver.pending = None;
-                driver.known = gpus.iter().map(|gpu| gpu.info.clone()).collect();
+                let present: Vec<GpuInfo> = gpus.iter().map(|gpu| gpu.info.clone()).collect();
+                if driver.known != present {
+                    self.holders.present(&present);
+                    driver.known = present;
+                }
                 gpus
             }
             Ok(Err(error)) => {

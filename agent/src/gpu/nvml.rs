@@ -49,7 +49,7 @@ struct State {
 }
 
 enum Driver {
-    Open(Nvml),
+    Open(Box<Nvml>),
     Gone { error: String, retry_at: Instant },
 }
 
@@ -62,7 +62,8 @@ impl NvmlGpus {
     /// As [`open`](Self::open), with another first wait before NVML is opened anew.
     pub fn open_with_retry(library: Option<OsString>, first_retry: Duration) -> Result<Self, OpenError> {
         let nvml = load(library.as_deref()).map_err(|error| OpenError(describe(&error)))?;
-        let state = State { driver: Driver::Open(nvml), wait: first_retry, known: Vec::new(), nameless: BTreeSet::new() };
+        let state =
+            State { driver: Driver::Open(Box::new(nvml)), wait: first_retry, known: Vec::new(), nameless: BTreeSet::new() };
         let gpus = Self { library, first_retry, state: Mutex::new(state) };
         gpus.sample();
         Ok(gpus)
@@ -77,7 +78,7 @@ impl NvmlGpus {
         let Driver::Gone { retry_at, .. } = state.driver else { return };
         if Instant::now() >= retry_at {
             match load(self.library.as_deref()) {
-                Ok(nvml) => state.driver = Driver::Open(nvml),
+                Ok(nvml) => state.driver = Driver::Open(Box::new(nvml)),
                 Err(error) => self.close(state, describe(&error)),
             }
         }
@@ -261,13 +262,13 @@ fn is_absent(error: &NvmlError) -> bool {
     )
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other words are NVIDIA's own")]
 fn describe(error: &NvmlError) -> String {
     match error {
         NvmlError::GpuLost => "the GPU has fallen off the bus".to_owned(),
         NvmlError::DriverNotLoaded => "the NVIDIA driver is not loaded".to_owned(),
         NvmlError::Uninitialized => "the NVIDIA driver was unloaded".to_owned(),
         NvmlError::LibloadingError(error) => format!("the NVML library cannot be loaded: {error}"),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the other words are NVIDIA's own")]
         other => format!("NVML: {other}"),
     }
 }

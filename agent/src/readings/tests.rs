@@ -15,12 +15,17 @@ const GPU_TIMEOUT: Duration = Duration::from_millis(200);
 #[derive(Default)]
 struct FixedHolders {
     allocations: Allocations,
+    present: StdMutex<BTreeSet<String>>,
     unfit: StdMutex<BTreeSet<String>>,
 }
 
 impl Holders for FixedHolders {
     fn allocations(&self) -> Allocations {
         self.allocations.clone()
+    }
+
+    fn present(&self, gpus: &[GpuInfo]) {
+        *self.present.lock().unwrap() = gpus.iter().map(|gpu| gpu.uuid.clone()).collect();
     }
 
     fn unfit(&self, uuids: BTreeSet<String>) {
@@ -173,6 +178,31 @@ async fn a_driver_that_hangs_makes_its_gpus_faulty_until_it_answers() {
         tokio::task::yield_now().await;
     }
     assert!(holders.unfit.lock().unwrap().is_empty());
+}
+
+/// A machine whose only GPU answers from the second question on.
+struct LateGpus(AtomicUsize);
+
+impl GpuSource for LateGpus {
+    fn inventory(&self) -> Vec<GpuInfo> {
+        Vec::new()
+    }
+
+    fn sample(&self) -> Vec<Gpu> {
+        let count = u32::from(self.0.fetch_add(1, Ordering::SeqCst) > 0);
+        SimulatedGpus::new(count, "m").sample()
+    }
+}
+
+#[tokio::test]
+async fn a_gpu_that_answers_later_can_be_given_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let holders = Arc::new(FixedHolders::default());
+    let readings = readings(LateGpus(AtomicUsize::new(0)), Arc::clone(&holders), dir.path());
+    readings.get(Duration::ZERO).await;
+    assert!(holders.present.lock().unwrap().is_empty());
+    readings.get(Duration::ZERO).await;
+    assert_eq!(holders.present.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
