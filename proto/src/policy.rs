@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, Value};
+use prost_reflect::DescriptorPool;
 
 pub use crate::api::v1::{Access, Limit, Operation};
 
@@ -69,10 +69,8 @@ pub fn operation(method: &prost_reflect::MethodDescriptor) -> Option<Operation> 
     if !options.has_extension(&extension) {
         return None;
     }
-    match &*options.get_extension(&extension) {
-        Value::Message(message) => Operation::decode(message.encode_to_vec().as_slice()).ok(),
-        _ => None,
-    }
+    let value = options.get_extension(&extension);
+    Operation::decode(value.as_message()?.encode_to_vec().as_slice()).ok()
 }
 
 #[cfg(test)]
