@@ -100,7 +100,10 @@ The password is taken from standard input with --password-stdin, else from UTOPI
 
 const UP_SETTINGS: &str = "\
 Without an NVIDIA driver the agent simulates two GPUs, which say so in their names. Its further settings are taken from the
-environment: UTOPIA_DOCKER_SOCKET, UTOPIA_VOLUME_ALLOW and others, see `utopia-agent --help`.";
+environment: UTOPIA_DOCKER_SOCKET, UTOPIA_VOLUME_ALLOW and others, see `utopia-agent --help`.
+
+For agents on other machines, listen on all addresses and say which one they reach:
+  aiinfra up --grpc-addr 0.0.0.0:8443 --advertise-addr control.example:8443";
 
 /// The settings of the whole system.
 #[derive(Debug, Args)]

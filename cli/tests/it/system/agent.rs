@@ -52,6 +52,7 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
+        self.process.abandon();
         remove_containers(&self.directory.path().join("data"));
     }
 }

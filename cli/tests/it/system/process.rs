@@ -67,6 +67,12 @@ impl Process {
         self.wait().await;
     }
 
+    /// Has it ended as a crash would, without waiting for it.
+    pub(crate) fn abandon(&mut self) {
+        // It may have ended already.
+        self.child.start_kill().ok();
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));

@@ -140,6 +140,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.process.abandon();
         remove_containers(&self.data_dir());
     }
 }
