@@ -40,7 +40,8 @@ pub struct Config {
     pub max_request_bytes: usize,
     /// The largest message of an answer.
     pub max_response_bytes: usize,
-    /// How long an operation may take that does not stream, unless the client wants less (`grpc-timeout`).
+    /// How long an operation may take that does not stream and has no time of its own in the contract. The client may want less
+    /// (`grpc-timeout`).
     pub default_timeout: Duration,
 }
 
@@ -158,7 +159,7 @@ impl<S: Upstream> Gateway<S> {
         let client_timeout = upstream::client_timeout(&parts.headers);
         let timeout = match route.streams {
             true => client_timeout,
-            false => Some(client_timeout.unwrap_or(Duration::MAX).min(self.config.default_timeout)),
+            false => Some(client_timeout.unwrap_or(Duration::MAX).min(route.timeout.unwrap_or(self.config.default_timeout))),
         };
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
 

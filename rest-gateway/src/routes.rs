@@ -4,7 +4,7 @@
 
 mod rule;
 
-use std::{borrow::Cow, collections::HashMap, ops::Range};
+use std::{borrow::Cow, collections::HashMap, ops::Range, time::Duration};
 
 use http::{Method, StatusCode, uri::PathAndQuery};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
@@ -58,6 +58,8 @@ pub(crate) struct Route {
     /// Fields bound by the path, with the segments they span.
     pub(crate) variables: Vec<(Target, Range<usize>)>,
     pub(crate) streams: bool,
+    /// How long it may take; none for the gateway's own limit.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) style: Style,
     pub(crate) success_status: StatusCode,
     /// What precedes and follows the JSON text of a success.
@@ -170,7 +172,8 @@ impl Routes {
             target.map(|target| (target, variable.span.clone())).ok_or_else(|| format!("{} takes no text", variable.field))
         };
         let variables = template.variables.iter().map(variable).collect::<Result<Vec<_>, _>>()?;
-        let rest = utopia_proto::policy::operation(method).and_then(|operation| operation.rest).unwrap_or_default();
+        let operation = utopia_proto::policy::operation(method).unwrap_or_default();
+        let rest = operation.rest.unwrap_or_default();
         let style = Style::from(rest.style());
         let route = Route {
             grpc_path: utopia_proto::policy::grpc_path(method).parse().map_err(|_| "the method has no path".to_owned())?,
@@ -180,6 +183,7 @@ impl Routes {
             response_field,
             variables,
             streams: method.is_server_streaming(),
+            timeout: (operation.timeout_seconds > 0).then(|| Duration::from_secs(operation.timeout_seconds.into())),
             style,
             success_status: success_status(rest.success_status)?,
             around: style.around(&rest.success_message),

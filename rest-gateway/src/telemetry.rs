@@ -2,7 +2,7 @@
 //!
 //! Standard output belongs to what a program answers, so nothing here writes to it.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +31,12 @@ impl std::str::FromStr for LogFormat {
 /// Starts logging. `RUST_LOG` wins over `default_filter`. A second call changes nothing.
 pub fn init(format: LogFormat, default_filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        // They would be printed, which panics when nobody reads standard error any more.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

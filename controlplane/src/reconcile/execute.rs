@@ -8,8 +8,9 @@ use std::{
 
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
-use utopia_proto::link::v1::{
-    ContainerPhase, ContainerState, EnsureClaim, ReleaseClaim, command::Action, command_result::Outcome,
+use utopia_proto::{
+    claim::v1::ClaimPhase,
+    link::v1::{ContainerPhase, ContainerState, EnsureClaim, ReleaseClaim, command::Action, command_result::Outcome},
 };
 use uuid::Uuid;
 
@@ -104,13 +105,17 @@ impl Executor {
                 (claim, true)
             }
             Step::SetStatus { claim, generation, phase, reason, message, container_id, free_gpus } => {
-                tracing::info!(%claim, phase = phase.as_str_name(), %reason, %message, "claim status");
+                if phase == ClaimPhase::Scheduled && reason.is_empty() {
+                    tracing::debug!(%claim, "claim progress: {message}");
+                } else {
+                    tracing::info!(%claim, phase = phase.as_str_name(), %reason, detail = %message, "claim status");
+                }
                 let change =
                     StatusChange { phase, reason: reason.into_owned(), message, container_id: Some(container_id), free_gpus };
                 (claim, self.store.set_claim_status(claim, generation, change, now).await?)
             }
             Step::Unplace { claim, generation, reason, message } => {
-                tracing::info!(%claim, reason, %message, "claim's placement is taken back");
+                tracing::info!(%claim, reason, detail = %message, "claim's placement is taken back");
                 (claim, self.store.unplace_claim(claim, generation, reason, &message, now).await?)
             }
             Step::Forget { claim, .. } => (claim, self.store.forget_claim(claim).await?),

@@ -26,8 +26,8 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a node may take to stop and remove a container.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long a node may take to make a container, a pull included, when the caller sets no deadline.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(28);
+/// How long a node may take to make a container, a pull included.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(650);
 
 /// The service.
 #[derive(Debug, Clone)]

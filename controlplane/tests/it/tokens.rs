@@ -1,0 +1,81 @@
+//! Credentials at the wrong door, and tokens that do not hold.
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value as Json, json};
+use utopia_controlplane::store::SigningKey;
+use uuid::Uuid;
+
+use crate::{
+    databases::on_both_databases,
+    plane::{Plane, text},
+};
+
+on_both_databases!(a_token_that_does_not_hold_is_refused_everywhere, tokens_survive_a_new_signing_key);
+
+/// What a token of the user says.
+fn claims(plane: &Plane) -> Json {
+    let now = Timestamp::now();
+    json!({
+        "iss": "utopia", "aud": "utopia-user", "sub": plane.people.user.id.to_string(), "jti": Uuid::new_v4().to_string(),
+        "iat": now.as_second(), "exp": (now + SignedDuration::from_hours(1)).as_second(), "username": "uma", "role": "user",
+    })
+}
+
+/// A token with these claims under this key.
+fn signed(key: &SigningKey, claims: &Json) -> String {
+    let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::HS256) };
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(&key.secret)).unwrap()
+}
+
+fn with(mut claims: Json, name: &str, value: impl Into<Json>) -> Json {
+    claims[name] = value.into();
+    claims
+}
+
+async fn a_token_that_does_not_hold_is_refused_everywhere(plane: &Plane) {
+    let store = plane.store().await;
+    let key = store.signing_keys().await.unwrap().remove(0);
+    store.close().await;
+    let good = signed(&key, &claims(plane));
+    plane.http.with_token(&good).get("/api/gpu-claims").await.expect(200);
+
+    let hour_ago = (Timestamp::now() - SignedDuration::from_hours(1)).as_second();
+    let other_key = SigningKey { secret: vec![7; 32], ..key.clone() };
+    let unknown_key = SigningKey { kid: "unknown".into(), ..key.clone() };
+    let join_token = plane.join_token(1).await;
+    let (head, signature) = good.rsplit_once('.').unwrap();
+    let unsigned = format!("{head}.");
+    let promoted = signed(&other_key, &with(claims(plane), "role", "admin"));
+    let foreign_signature = format!("{}.{signature}", promoted.rsplit_once('.').unwrap().0);
+    for (what, token, reason) in [
+        ("expired", signed(&key, &with(claims(plane), "exp", hour_ago)), "TokenExpired"),
+        ("another audience", signed(&key, &with(claims(plane), "aud", "utopia-agent")), "InvalidToken"),
+        ("another issuer", signed(&key, &with(claims(plane), "iss", "elsewhere")), "InvalidToken"),
+        ("an unknown role", signed(&key, &with(claims(plane), "role", "root")), "InvalidToken"),
+        ("another key", signed(&other_key, &claims(plane)), "InvalidToken"),
+        ("an unknown key", signed(&unknown_key, &claims(plane)), "InvalidToken"),
+        ("no signature", unsigned, "InvalidToken"),
+        ("another's signature", foreign_signature, "InvalidToken"),
+        ("a join token", text(&join_token, "token").to_owned(), "InvalidToken"),
+        ("nonsense", "abc".to_owned(), "InvalidToken"),
+    ] {
+        let bearer = plane.http.with_token(&token);
+        // The last is open to anybody; a token that does not hold is refused there as well.
+        for path in ["/api/gpu-claims", "/api/nodes", "/health"] {
+            assert_eq!(bearer.get(path).await.outcome(), (401, reason.to_owned()), "{what} at {path}");
+        }
+    }
+    plane.http.get("/api/gpu-claims").await.expect_error(401, "MissingToken");
+}
+
+async fn tokens_survive_a_new_signing_key(plane: &Plane) {
+    let store = plane.store().await;
+    let first = store.signing_keys().await.unwrap().remove(0);
+    // As another replica does it: the new key first, then the old one retires.
+    let now = Timestamp::now() - SignedDuration::from_mins(1);
+    store.insert_signing_key("second", &[9; 32], now).await.unwrap();
+    store.retire_signing_key(&first.kid, now).await.unwrap();
+    store.close().await;
+    plane.as_user().get("/api/gpu-claims").await.expect(200);
+}
