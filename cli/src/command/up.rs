@@ -101,13 +101,14 @@ async fn gpus(mode: GpuMode, library: Option<OsString>) -> anyhow::Result<GpuMod
 }
 
 /// An address to dial on this machine for one that is listened on.
-fn dialable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
+fn dialable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 fn welcome(settings: &Up, started: &Started, agent: &Options) -> String {
@@ -143,4 +144,18 @@ Make a user, log in, and claim a GPU:
         agent = dialable(agent.http_addr),
         token = data_dir.join("agent/api-token").display(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_all_interfaces_is_dialled_on_loopback() {
+        for (listened, dialled) in
+            [("0.0.0.0:8443", "127.0.0.1:8443"), ("[::]:8443", "[::1]:8443"), ("192.0.2.1:8443", "192.0.2.1:8443")]
+        {
+            assert_eq!(dialable(listened.parse().unwrap()).to_string(), dialled);
+        }
+    }
 }
