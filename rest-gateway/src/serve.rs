@@ -37,9 +37,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// When the listener itself breaks.
 pub async fn http(listener: TcpListener, router: Router, shutdown: CancellationToken, grace: Duration) -> io::Result<()> {
+    serve(listener, router, shutdown, grace, HEADER_READ_TIMEOUT).await
+}
+
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+    grace: Duration,
+    header_read_timeout: Duration,
+) -> io::Result<()> {
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
-    let server = Server { router, builder: builder(), shutdown: shutdown.clone(), cut: cut.clone() };
+    let builder = builder(header_read_timeout);
+    let server = Server { router, builder, header_read_timeout, shutdown: shutdown.clone(), cut: cut.clone() };
     let server = Arc::new(server);
 
     let result = loop {
@@ -74,6 +85,7 @@ pub async fn http(listener: TcpListener, router: Router, shutdown: CancellationT
 struct Server {
     router: Router,
     builder: Builder<TokioExecutor>,
+    header_read_timeout: Duration,
     shutdown: CancellationToken,
     cut: CancellationToken,
 }
@@ -94,7 +106,7 @@ impl Server {
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
-        let first_request = tokio::time::sleep(HEADER_READ_TIMEOUT);
+        let first_request = tokio::time::sleep(self.header_read_timeout);
         let mut first_request = std::pin::pin!(first_request);
         let mut closing = false;
         loop {
@@ -105,7 +117,12 @@ impl Server {
                     }
                     return;
                 }
-                () = first_request.as_mut(), if !asked.load(Ordering::Relaxed) => return,
+                // The condition is that of the moment when the waiting began: a request may have come since.
+                () = first_request.as_mut(), if !asked.load(Ordering::Relaxed) => {
+                    if !asked.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
                 () = self.shutdown.cancelled(), if !closing => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
@@ -116,9 +133,9 @@ impl Server {
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
+fn builder(header_read_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_read_timeout);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE_INTERVAL);
     builder
 }
@@ -135,4 +152,56 @@ fn is_about_resources(error: &io::Error) -> bool {
     const ENOBUFS: i32 = 105;
     const ENOMEM: i32 = 12;
     matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS | ENOMEM))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use bytes::Bytes;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        sync::mpsc,
+    };
+    use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_connection_is_cut_and_a_stream_is_not() {
+        let (sender, receiver) = mpsc::channel::<Bytes>(1);
+        let body = Arc::new(std::sync::Mutex::new(Some(receiver)));
+        let stream = move || {
+            let receiver = body.lock().unwrap().take().unwrap();
+            let chunks = ReceiverStream::new(receiver).map(Ok::<_, std::convert::Infallible>);
+            std::future::ready(axum::body::Body::from_stream(chunks))
+        };
+        let router = Router::new().route("/stream", get(stream));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let server = serve(listener, router, shutdown.clone(), Duration::ZERO, Duration::from_millis(100));
+        let client = async {
+            let mut streaming = TcpStream::connect(address).await.unwrap();
+            streaming.write_all(b"GET /stream HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+            sender.send(Bytes::from_static(b"first")).await.unwrap();
+            read_until(&mut streaming, "first").await;
+
+            // It came later, so the time of the other is over too when it is cut.
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0);
+
+            sender.send(Bytes::from_static(b"second")).await.unwrap();
+            read_until(&mut streaming, "second").await;
+            shutdown.cancel();
+        };
+        let (served, ()) = tokio::join!(server, client);
+        served.unwrap();
+    }
+
+    async fn read_until(stream: &mut TcpStream, text: &str) {
+        let mut received = Vec::new();
+        while !String::from_utf8_lossy(&received).contains(text) {
+            assert_ne!(stream.read_buf(&mut received).await.unwrap(), 0, "the connection was cut");
+        }
+    }
 }
