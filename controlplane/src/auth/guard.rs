@@ -110,11 +110,14 @@ pub struct Guard<S> {
     inner: S,
 }
 
-/// What a guarded call does: it is refused, goes on, or first waits for a key that is not at hand.
-type GuardFuture<F, E> = Either<
-    Either<Ready<Result<Response<Body>, E>>, Instrumented<F>>,
-    Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>,
->;
+/// The answer to a call.
+type Answer<E> = Result<Response<Body>, E>;
+
+/// A call that is refused, or goes on.
+type Admitted<F, E> = Either<Ready<Answer<E>>, Instrumented<F>>;
+
+/// A call that is refused or goes on, or first waits for a key that is not at hand.
+type GuardFuture<F, E> = Either<Admitted<F, E>, Pin<Box<dyn Future<Output = Answer<E>> + Send>>>;
 
 impl<S, B> Service<Request<B>> for Guard<S>
 where
@@ -175,7 +178,7 @@ impl<S> Guard<S> {
         policy: MethodPolicy,
         identity: Identity,
         span: Span,
-    ) -> Either<Ready<Result<Response<Body>, S::Error>>, Instrumented<S::Future>>
+    ) -> Admitted<S::Future, S::Error>
     where
         S: Service<Request<B>, Response = Response<Body>>,
     {
@@ -190,7 +193,7 @@ impl<S> Guard<S> {
     }
 }
 
-fn refuse<F, E>(span: &Span, status: &Status) -> Either<Ready<Result<Response<Body>, E>>, Instrumented<F>> {
+fn refuse<F, E>(span: &Span, status: &Status) -> Admitted<F, E> {
     tracing::debug!(parent: span, code = ?status.code(), "refused: {}", status.message());
     Either::Left(ready(Ok(status.clone().into_http())))
 }

@@ -270,10 +270,10 @@ async fn send(session: Arc<Session>, hostname: &str, action: Action, timeout: Du
         .await
         .map_err(|_| Error::DeadlineExceeded { message: format!("node {hostname} did not answer within {timeout:?}") })?
         .map_err(|_| disconnected())?;
-    match outcome {
-        Outcome::Failure(failure) => Err(Error::Node(Box::new(to_status(&failure)))),
-        outcome => Ok(outcome),
+    if let Outcome::Failure(failure) = &outcome {
+        return Err(Error::Node(Box::new(to_status(failure))));
     }
+    Ok(outcome)
 }
 
 /// Cancels a command when nobody waits for it any more.

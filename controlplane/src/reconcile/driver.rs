@@ -81,7 +81,7 @@ impl Driver {
         if unknown.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.store.claims_by_id(&unknown.into_iter().collect::<Vec<_>>()).await?)
+        self.store.claims_by_id(&unknown.into_iter().collect::<Vec<_>>()).await
     }
 }
 

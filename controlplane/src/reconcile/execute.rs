@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use utopia_proto::{
     claim::v1::ClaimPhase,
     link::v1::{ContainerPhase, ContainerState, EnsureClaim, ReleaseClaim, command::Action, command_result::Outcome},
@@ -135,7 +136,8 @@ impl Executor {
             gpu_uuids: claim.gpu_uuids.clone(),
         };
         let (this, claim_id) = (self.clone(), claim.id.to_string());
-        self.send(key, async move {
+        let span = tracing::info_span!("ensure", %node, claim = %claim.id, epoch);
+        let command = async move {
             let outcome = this.hub.command(node, Action::EnsureClaim(command), ENSURE_TIMEOUT).await;
             let state = match outcome {
                 Ok(Outcome::Claim(state)) => state,
@@ -156,17 +158,19 @@ impl Executor {
                 session.note_container(state);
             }
             if failed { Err(refused) } else { Ok(()) }
-        });
+        };
+        self.send(key, command.instrument(span));
     }
 
     fn release(self: &Arc<Self>, node: Uuid, claim_id: String, epoch: u64, forget: Option<(Uuid, i64)>) {
         let key = Key::Release { node, claim_id: claim_id.clone(), epoch };
         let this = self.clone();
-        self.send(key, async move {
+        let span = tracing::info_span!("release", %node, claim = %claim_id, epoch);
+        let command = async move {
             let command = ReleaseClaim { claim_id: claim_id.clone(), epoch };
-            match this.hub.command(node, Action::ReleaseClaim(command), RELEASE_TIMEOUT).await? {
-                Outcome::Done(()) => {}
-                other => return Err(unexpected(&other)),
+            let outcome = this.hub.command(node, Action::ReleaseClaim(command), RELEASE_TIMEOUT).await?;
+            if outcome != Outcome::Done(()) {
+                return Err(unexpected(&outcome));
             }
             if let Some(session) = this.hub.node(node).and_then(|known| known.session) {
                 session.note_released(&claim_id, epoch);
@@ -176,7 +180,8 @@ impl Executor {
                 tracing::info!(%claim, "claim's container is gone");
             }
             Ok(())
-        });
+        };
+        self.send(key, command.instrument(span));
     }
 
     /// Runs a command unless the same is under way or has just failed.

@@ -125,7 +125,7 @@ impl ClaimService for Claims {
                         watch.changed(id).await;
                         match service.store.claim(id).await {
                             Ok(claim) => claim?,
-                            Err(error) => return Some((Err(Error::from(error).into()), None)),
+                            Err(error) => return Some((Err(error.into()), None)),
                         }
                     }
                 };

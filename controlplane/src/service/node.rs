@@ -59,7 +59,7 @@ impl NodeService for Nodes {
         let window = PageRequest::new(query.page, query.limit, query.page_size);
         let page = match query.status() {
             NodeState::Unspecified => self.store.list_nodes(window).await?,
-            state => self.in_state(state, window).await?,
+            state @ (NodeState::Pending | NodeState::Online | NodeState::Offline) => self.in_state(state, window).await?,
         };
         let owners = self.owners().await?;
         Ok(Response::new(ListNodesResponse {

@@ -104,13 +104,8 @@ pub async fn metrics(hub: &Hub, node_id: &str) -> Result<NodeMetrics> {
     }
     let id = validate::id("node", node_id)?;
     let action = Action::GetMetrics(GetMetricsRequest { node_id: node_id.to_owned() });
-    match hub.command(id, action, QUERY_TIMEOUT).await? {
-        Outcome::Metrics(metrics) => Ok(metrics),
-        other => {
-            tracing::warn!(?other, "unexpected outcome");
-            Err(unexpected())
-        }
-    }
+    let outcome = hub.command(id, action, QUERY_TIMEOUT).await?;
+    if let Outcome::Metrics(metrics) = outcome { Ok(metrics) } else { Err(unexpected()) }
 }
 
 fn unexpected() -> Error {

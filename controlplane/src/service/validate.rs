@@ -103,7 +103,7 @@ pub fn claim_spec(spec: &ClaimSpec) -> Result<()> {
     resources(spec.resources.as_ref().unwrap_or(&Resources::default()))?;
     strings("spec.command", &spec.command)?;
     strings("spec.env", &spec.env)?;
-    if let Some(at) = spec.env.iter().position(|entry| !entry.split_once('=').is_some_and(|(name, _)| !name.is_empty())) {
+    if let Some(at) = spec.env.iter().position(|entry| entry.split_once('=').is_none_or(|(name, _)| name.is_empty())) {
         return Err(Error::invalid(format!("spec.env[{at}]"), "must be `NAME=value`"));
     }
     if !spec.working_dir.is_empty() {
