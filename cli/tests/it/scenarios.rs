@@ -1,7 +1,11 @@
 //! What people do with the whole system, and what may go wrong meanwhile. Docker, registry and PostgreSQL are the real ones.
 
+mod certificates;
 mod claims;
 mod crashes;
 mod first_steps;
 mod joining;
 mod lost_nodes;
+mod nat;
+mod outages;
+mod remote_gateway;

@@ -6,7 +6,10 @@
 pub(crate) mod agent;
 pub(crate) mod api;
 pub(crate) mod docker;
-mod ports;
+pub(crate) mod docker_socket;
+pub(crate) mod gateway;
+pub(crate) mod nat;
+pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod server;
@@ -32,6 +35,15 @@ pub(crate) async fn within<T>(patience: Duration, what: &str, mut ask: impl Asyn
             return answer;
         }
         assert!(asked_first.elapsed() < patience, "not within {patience:?}: {what}");
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+/// Checks again and again for as long as this.
+pub(crate) async fn throughout(duration: Duration, mut check: impl AsyncFnMut()) {
+    let begun = Instant::now();
+    while begun.elapsed() < duration {
+        check().await;
         tokio::time::sleep(ASK_EVERY).await;
     }
 }

@@ -1,8 +1,11 @@
 //! What becomes of claims on one healthy machine.
 
+use std::net::TcpListener;
+
 use serde_json::json;
 
 use crate::system::docker::Docker;
+use crate::system::ports::free_port;
 use crate::system::server::Server;
 use crate::system::until;
 
@@ -73,6 +76,28 @@ async fn what_cannot_start_fails_with_a_reason() {
         assert_eq!(claim["status"]["phase"], "Failed", "{claim:#}");
         assert_ne!(claim["status"]["message"], "", "{claim:#}");
     }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_fails_the_claim() {
+    let Some(docker) = Docker::find() else { return };
+    let image = docker.image();
+    let up = Server::up().await;
+    let alice = up.api().new_user("alice").await;
+    let at = |port| json!({"image": image.name, "ports": [{"host_port": port, "container_port": 80}]});
+    let by_a_container = free_port();
+    let holder = alice.claim(at(by_a_container)).await;
+    alice.claim_in_phase(&holder, "Running").await;
+    let by_a_program = TcpListener::bind(("0.0.0.0", free_port())).unwrap();
+
+    for port in [by_a_container, by_a_program.local_addr().unwrap().port()] {
+        let id = alice.claim(at(port)).await;
+        let claim = alice.claim_with_reason(&id, "PortInUse").await;
+        assert_eq!(claim["status"]["phase"], "Failed", "{claim:#}");
+        let message = claim["status"]["message"].as_str().unwrap();
+        assert!(message.contains(&port.to_string()), "{message}");
+    }
+    alice.claim_in_phase(&holder, "Running").await;
 }
 
 #[tokio::test]

@@ -107,10 +107,20 @@ async fn a_port_that_is_taken_is_one_clear_line() {
         let mut second = Process::start("aiinfra", directory.path(), ["up"], &settings);
         let status = second.wait().await;
         assert_eq!(status.code(), Some(1), "{}", second.log());
-        let log = second.log();
-        let errors = log.lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>();
-        assert_eq!(errors, [format!("error: cannot listen on {}: address already in use", up.setting(name))], "{log}");
+        assert_eq!(second.errors(), [format!("error: cannot listen on {}: address already in use", up.setting(name))]);
     }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_one_clear_line() {
+    let directory = tempfile::tempdir().unwrap();
+    // Not even root can make files there.
+    let mut settings = vec![("UTOPIA_DATABASE_URL".to_owned(), "sqlite:///proc/utopia.db".to_owned())];
+    settings.extend(["HTTP", "GRPC", "AGENT_HTTP"].map(|which| (format!("UTOPIA_{which}_ADDR"), "127.0.0.1:0".to_owned())));
+    let mut up = Process::start("aiinfra", directory.path(), ["up"], &settings);
+    assert_eq!(up.wait().await.code(), Some(1), "{}", up.log());
+    let [said] = up.errors().try_into().unwrap();
+    assert!(said.starts_with("error: the database file /proc/utopia.db cannot be opened: "), "{said}");
 }
 
 #[tokio::test]

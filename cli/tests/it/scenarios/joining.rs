@@ -39,9 +39,8 @@ async fn a_token_that_is_used_up_revoked_or_of_another_server_joins_nothing() {
     for command in [once, revoked, &elsewhere] {
         let mut refused = Agent::join(command, &[]);
         let status = refused.process.wait().await;
-        let log = refused.process.log();
-        assert_eq!(status.code(), Some(1), "{log}");
-        assert_eq!(log.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{log}");
+        assert_eq!(status.code(), Some(1), "{}", refused.process.log());
+        assert_eq!(refused.process.errors().len(), 1, "{}", refused.process.log());
     }
     admin.nodes_online(1).await;
     drop(first);
@@ -54,10 +53,14 @@ async fn a_deleted_node_is_cut_off_and_its_agent_says_so() {
     let mut agent = Agent::join_as(&admin, &[]).await;
     let [node] = admin.nodes_online(1).await.try_into().unwrap();
     admin.delete(&format!("/api/nodes/{}", node["id"].as_str().unwrap())).await.expect(204);
-    let status = agent.process.wait().await;
-    assert_eq!(status.code(), Some(1), "{}", agent.process.log());
-    let log = agent.process.log();
-    assert!(log.lines().any(|line| line.starts_with("error: ")), "{log}");
+    assert_eq!(agent.process.wait().await.code(), Some(1), "{}", agent.process.log());
+    let [said] = agent.process.errors().try_into().unwrap();
+    assert!(said.contains("a new join token lets the machine join again"), "{said}");
+    admin.nodes_online(0).await;
+
+    agent.start_again();
+    assert_eq!(agent.process.wait().await.code(), Some(1), "{}", agent.process.log());
+    assert_eq!(agent.process.errors(), [said.clone(), said]);
     admin.nodes_online(0).await;
 }
 

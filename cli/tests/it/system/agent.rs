@@ -1,13 +1,15 @@
 //! An agent in a process of its own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::api::Api;
 use super::docker::Docker;
+use super::nat::Nat;
 use super::ports::free_port;
 use super::process::Process;
 
@@ -15,6 +17,7 @@ use super::process::Process;
 pub(crate) struct Agent {
     /// Before its directory: it ends first.
     pub(crate) process: Process,
+    nat: Option<Arc<Nat>>,
     directory: TempDir,
     settings: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -23,6 +26,20 @@ pub(crate) struct Agent {
 impl Agent {
     /// Joins a machine with the command that a join token comes with, and these settings.
     pub(crate) fn join(command: &str, settings: &[(&str, &str)]) -> Self {
+        Self::join_at(None, command, settings)
+    }
+
+    /// Makes a join token as the administrator, and joins a machine with it.
+    pub(crate) async fn join_as(admin: &Api, settings: &[(&str, &str)]) -> Self {
+        Self::join(&join_command(admin).await, settings)
+    }
+
+    /// Makes a join token as the administrator, and joins the machine behind this NAT with it.
+    pub(crate) async fn join_behind(nat: &Arc<Nat>, admin: &Api, settings: &[(&str, &str)]) -> Self {
+        Self::join_at(Some(Arc::clone(nat)), &join_command(admin).await, settings)
+    }
+
+    fn join_at(nat: Option<Arc<Nat>>, command: &str, settings: &[(&str, &str)]) -> Self {
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().unwrap();
         assert!(program.ends_with("utopia-agent"), "{command}");
@@ -34,26 +51,47 @@ impl Agent {
         ];
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let arguments = words.collect::<Vec<_>>();
-        let process = Process::start("utopia-agent", directory.path(), &arguments, &all);
-        Self { process, directory, settings: all, arguments }
-    }
-
-    /// Makes a join token as the administrator, and joins a machine with it.
-    pub(crate) async fn join_as(admin: &Api, settings: &[(&str, &str)]) -> Self {
-        let token = admin.post("/api/join-tokens", json!({"max_uses": 1})).await.expect(201);
-        Self::join(token["command"].as_str().unwrap(), settings)
+        let process = start(nat.as_deref(), &directory, &arguments, &all);
+        Self { process, nat, directory, settings: all, arguments }
     }
 
     /// Starts it again on the same data, after it was ended.
     pub(crate) fn start_again(&mut self) {
-        self.process = Process::start("utopia-agent", self.directory.path(), &self.arguments, &self.settings);
+        self.process = start(self.nat.as_deref(), &self.directory, &self.arguments, &self.settings);
+    }
+
+    /// Its own node API as nobody.
+    pub(crate) fn api(&self) -> Api {
+        let (_, address) = self.settings.iter().rfind(|(name, _)| name == "UTOPIA_AGENT_HTTP_ADDR").unwrap();
+        Api::new(&format!("http://{address}"))
+    }
+
+    /// Its certificate; none before it has joined.
+    pub(crate) fn certificate(&self) -> Option<Vec<u8>> {
+        fs::read(self.data_dir().join("agent/certificate.der")).ok()
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+}
+
+async fn join_command(admin: &Api) -> String {
+    let token = admin.post("/api/join-tokens", json!({"max_uses": 1})).await.expect(201);
+    token["command"].as_str().unwrap().to_owned()
+}
+
+fn start(nat: Option<&Nat>, directory: &TempDir, arguments: &[String], settings: &[(String, String)]) -> Process {
+    match nat {
+        Some(nat) => Process::start_behind(nat, "utopia-agent", directory.path(), arguments, settings),
+        None => Process::start("utopia-agent", directory.path(), arguments, settings),
     }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
         self.process.abandon();
-        remove_containers(&self.directory.path().join("data"));
+        remove_containers(&self.data_dir());
     }
 }
 

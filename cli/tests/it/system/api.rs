@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::docker::Docker;
 use super::until;
 
 /// A good password.
@@ -131,6 +132,17 @@ impl Api {
             (claim["status"]["reason"] == reason).then_some(claim)
         })
         .await
+    }
+
+    /// Deletes a claim and waits until its containers are gone.
+    pub(crate) async fn delete_claim(&self, docker: &Docker, id: &str) {
+        self.delete(&format!("/api/gpu-claims/{id}")).await.expect(204);
+        until("the container is removed", async || docker.containers(id).is_empty().then_some(())).await;
+    }
+
+    /// Whether a node is connected, as people see it.
+    pub(crate) async fn node_status(&self, id: &str) -> String {
+        self.get(&format!("/api/nodes/{id}")).await.expect(200)["status"].as_str().unwrap().to_owned()
     }
 
     /// Waits until this many nodes are connected.

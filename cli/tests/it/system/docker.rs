@@ -18,6 +18,13 @@ pub(crate) struct Image {
     pub(crate) name: String,
 }
 
+/// A container that runs, and since when: equal as long as nobody has touched it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) id: String,
+    started_at: String,
+}
+
 impl Docker {
     /// None, said visibly, when the machine has no Docker, no registry or no static busybox.
     pub(crate) fn find() -> Option<Self> {
@@ -57,6 +64,14 @@ impl Docker {
     pub(crate) fn containers(&self, claim: &str) -> Vec<Value> {
         let ids = must(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &format!("label=utopia.claim={claim}")]);
         ids.lines().filter_map(Self::inspect).collect()
+    }
+
+    /// The only container of a claim, which runs.
+    pub(crate) fn running(&self, claim: &str) -> Running {
+        let [container] = self.containers(claim).try_into().unwrap();
+        assert_eq!(container["State"]["Running"], true, "{container:#}");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Running { id: text(&container["Id"]), started_at: text(&container["State"]["StartedAt"]) }
     }
 
     /// A container as `docker inspect` shows it; none when it is gone.

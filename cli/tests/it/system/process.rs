@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use super::nat::Nat;
 use super::{PATIENCE, until};
 
 const SHOWN_LOG_LINES: usize = 60;
@@ -27,9 +28,30 @@ impl Process {
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         settings: &[(String, String)],
     ) -> Self {
+        Self::start_with(&mut Command::new(binary(name)), name, directory, arguments, settings)
+    }
+
+    /// The same on the machine behind this NAT.
+    pub(crate) fn start_behind(
+        nat: &Nat,
+        name: &str,
+        directory: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        settings: &[(String, String)],
+    ) -> Self {
+        Self::start_with(Command::from(nat.command()).arg(binary(name)), name, directory, arguments, settings)
+    }
+
+    fn start_with(
+        command: &mut Command,
+        name: &str,
+        directory: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        settings: &[(String, String)],
+    ) -> Self {
         let log = directory.join(format!("{name}.log"));
         let output = File::options().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(binary(name))
+        let child = command
             .args(arguments)
             .current_dir(directory)
             .env_clear()
@@ -89,6 +111,11 @@ impl Process {
     /// Waits until this is in the log.
     pub(crate) async fn says(&self, text: &str) {
         until(&format!("{} says {text:?}", self.name), async || self.log().contains(text).then_some(())).await;
+    }
+
+    /// The lines in which it said why it ended.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        self.log().lines().filter(|line| line.starts_with("error: ")).map(str::to_owned).collect()
     }
 
     fn last_words(&self) -> String {

@@ -93,6 +93,12 @@ impl Server {
         assert!(self.is_ready().await, "{}", self.process.log());
     }
 
+    /// Starts the control plane's program with further arguments on the same data.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Process {
+        let data = [("UTOPIA_DATA_DIR".to_owned(), "data".to_owned())];
+        Process::start("utopia-controlplane", self.directory.path(), arguments, &data)
+    }
+
     /// The API as nobody.
     pub(crate) fn api(&self) -> Api {
         Api::new(&format!("http://{}", self.setting("UTOPIA_HTTP_ADDR")))
