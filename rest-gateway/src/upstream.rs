@@ -157,7 +157,7 @@ pub(crate) fn transport_status(error: BoxError) -> Status {
 
 /// The status for a service that cannot be reached.
 pub(crate) fn unavailable() -> Status {
-    let message = "the service behind this gateway cannot be reached";
+    let message = "the service behind this gateway cannot be reached; see UTOPIA_UPSTREAM";
     utopia_proto::status::status(Code::Unavailable, "UpstreamUnavailable", message, None)
 }
 

@@ -335,7 +335,7 @@ async fn an_upstream_that_fails_is_unavailable() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
         answer.json(),
-        json!({"error": "the service behind this gateway cannot be reached", "code": "UpstreamUnavailable"})
+        json!({"error": "the service behind this gateway cannot be reached; see UTOPIA_UPSTREAM", "code": "UpstreamUnavailable"})
     );
     let answer = ask(&router, request(Method::DELETE, "/api/v1/echo/x", "")).await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "the method says so");
