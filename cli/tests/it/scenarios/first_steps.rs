@@ -120,7 +120,7 @@ async fn a_database_that_cannot_be_written_is_one_clear_line() {
     let mut up = Process::start("aiinfra", directory.path(), ["up"], &settings);
     assert_eq!(up.wait().await.code(), Some(1), "{}", up.log());
     let [said] = up.errors().try_into().unwrap();
-    assert!(said.starts_with("error: the database file /proc/utopia.db cannot be opened: "), "{said}");
+    assert!(said.starts_with("error: the database file /proc/utopia.db cannot be written: "), "{said}");
 }
 
 #[tokio::test]

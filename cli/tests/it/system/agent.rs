@@ -13,6 +13,8 @@ use super::nat::Nat;
 use super::ports::free_port;
 use super::process::Process;
 
+const PROGRAM: &str = "utopia-agent";
+
 /// A running `utopia-agent`. Its containers are removed when it is dropped.
 pub(crate) struct Agent {
     /// Before its directory: it ends first.
@@ -42,7 +44,7 @@ impl Agent {
     fn join_at(nat: Option<Arc<Nat>>, command: &str, settings: &[(&str, &str)]) -> Self {
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().unwrap();
-        assert!(program.ends_with("utopia-agent"), "{command}");
+        assert!(program.ends_with(PROGRAM), "{command}");
         let directory = tempfile::tempdir().unwrap();
         let mut all = vec![
             ("UTOPIA_DATA_DIR".to_owned(), "data".to_owned()),
@@ -51,13 +53,13 @@ impl Agent {
         ];
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let arguments = words.collect::<Vec<_>>();
-        let process = start(nat.as_deref(), &directory, &arguments, &all);
+        let process = Process::start_at(nat.as_deref(), PROGRAM, directory.path(), &arguments, &all);
         Self { process, nat, directory, settings: all, arguments }
     }
 
     /// Starts it again on the same data, after it was ended.
     pub(crate) fn start_again(&mut self) {
-        self.process = start(self.nat.as_deref(), &self.directory, &self.arguments, &self.settings);
+        self.process = Process::start_at(self.nat.as_deref(), PROGRAM, self.directory.path(), &self.arguments, &self.settings);
     }
 
     /// Its own node API as nobody.
@@ -79,13 +81,6 @@ impl Agent {
 async fn join_command(admin: &Api) -> String {
     let token = admin.post("/api/join-tokens", json!({"max_uses": 1})).await.expect(201);
     token["command"].as_str().unwrap().to_owned()
-}
-
-fn start(nat: Option<&Nat>, directory: &TempDir, arguments: &[String], settings: &[(String, String)]) -> Process {
-    match nat {
-        Some(nat) => Process::start_behind(nat, "utopia-agent", directory.path(), arguments, settings),
-        None => Process::start("utopia-agent", directory.path(), arguments, settings),
-    }
 }
 
 impl Drop for Agent {

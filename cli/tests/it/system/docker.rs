@@ -8,6 +8,15 @@ use serde_json::Value;
 
 use super::skip;
 
+/// Its programs end as soon as they are asked: the first process of a container takes no notice of SIGTERM.
+const DOCKERFILE: &str = r#"
+FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "/bin"]
+STOPSIGNAL SIGKILL
+CMD ["sleep", "3600"]
+"#;
+
 /// A Docker daemon that answers, and a registry it can pull from.
 pub(crate) struct Docker {
     registry: String,
@@ -47,8 +56,7 @@ impl Docker {
         let name = format!("{}/utopia-test/{}:1", self.registry, uuid::Uuid::new_v4().simple());
         let directory = tempfile::tempdir().unwrap();
         fs::copy("/bin/busybox", directory.path().join("busybox")).unwrap();
-        let dockerfile = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"/bin\"]\nCMD [\"sleep\", \"3600\"]\n";
-        fs::write(directory.path().join("Dockerfile"), dockerfile).unwrap();
+        fs::write(directory.path().join("Dockerfile"), DOCKERFILE).unwrap();
         must(&["build", "--quiet", "--tag", &name, directory.path().to_str().unwrap()]);
         must(&["push", "--quiet", &name]);
         must(&["rmi", "--no-prune", &name]);

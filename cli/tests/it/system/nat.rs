@@ -1,6 +1,7 @@
 //! A machine behind NAT: a network namespace of its own, joined to this one by a cable. It reaches us; what comes from
 //! outside without having been asked for is dropped.
 
+use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -55,7 +56,7 @@ impl Nat {
                      add chain inet nat inbound { type filter hook input priority 0; policy drop; }; \
                      add rule inet nat inbound iifname lo accept; \
                      add rule inet nat inbound ct state established,related accept";
-        assert!(does(self.command().args(["nft", rules])), "nft failed");
+        assert!(does(self.command("nft").arg(rules)), "nft failed");
     }
 
     /// Our address, which the machine can dial.
@@ -68,10 +69,10 @@ impl Nat {
         Ipv4Addr::from_bits(self.network.to_bits() + 2)
     }
 
-    /// What runs the program and arguments that are appended, on the machine.
-    pub(crate) fn command(&self) -> Command {
+    /// A program on the machine.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace]);
+        command.args(["netns", "exec", &self.namespace]).arg(program);
         command
     }
 
@@ -87,7 +88,7 @@ impl Nat {
 
     /// Whether somebody on the machine listens on this port of all its addresses.
     pub(crate) fn listens(&self, port: u16) -> bool {
-        let output = self.command().args(["ss", "-Hltn"]).output().unwrap();
+        let output = self.command("ss").arg("-Hltn").output().unwrap();
         String::from_utf8(output.stdout).unwrap().contains(&format!(" 0.0.0.0:{port} "))
     }
 }

@@ -28,27 +28,21 @@ impl Process {
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         settings: &[(String, String)],
     ) -> Self {
-        Self::start_with(&mut Command::new(binary(name)), name, directory, arguments, settings)
+        Self::start_at(None, name, directory, arguments, settings)
     }
 
-    /// The same on the machine behind this NAT.
-    pub(crate) fn start_behind(
-        nat: &Nat,
+    /// The same on the machine behind a NAT, if there is one.
+    pub(crate) fn start_at(
+        nat: Option<&Nat>,
         name: &str,
         directory: &Path,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         settings: &[(String, String)],
     ) -> Self {
-        Self::start_with(Command::from(nat.command()).arg(binary(name)), name, directory, arguments, settings)
-    }
-
-    fn start_with(
-        command: &mut Command,
-        name: &str,
-        directory: &Path,
-        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
-        settings: &[(String, String)],
-    ) -> Self {
+        let mut command = match nat {
+            Some(nat) => Command::from(nat.command(binary(name))),
+            None => Command::new(binary(name)),
+        };
         let log = directory.join(format!("{name}.log"));
         let output = File::options().create(true).append(true).open(&log).unwrap();
         let child = command
