@@ -16,8 +16,8 @@ use futures_util::Stream;
 use jiff::Timestamp;
 use tonic::{Status, Streaming};
 use utopia_proto::link::v1::{
-    AgentFrame, ContainerPhase, ContainerState, ControlFrame, GpuReading, Heartbeat, HeartbeatAck, Inventory, agent_frame::Frame,
-    control_frame,
+    AgentFrame, ContainerPhase, ContainerState, ControlFrame, GpuReading, Heartbeat, HeartbeatAck, Inventory,
+    agent_frame::Frame, command_result::Outcome, control_frame,
 };
 use uuid::Uuid;
 
@@ -196,8 +196,13 @@ impl SessionStream {
             Some(Frame::Container(state)) => session.note_container(state),
             Some(Frame::Inventory(inventory)) => session.view().note_inventory(inventory),
             Some(Frame::Result(result)) => {
+                // Here and not by whoever waits for the result: by then the agent may have reported something newer.
+                let changed = match &result.outcome {
+                    Some(Outcome::Claim(state)) => session.note_container(state.clone()),
+                    Some(_) | None => false,
+                };
                 session.commands.finish(result);
-                false
+                changed
             }
             Some(Frame::Hello(hello)) => {
                 self.hub.refresh_facts(session.node_id, hello);

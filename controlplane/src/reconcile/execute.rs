@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tonic::Status;
 use tracing::Instrument as _;
 use utopia_proto::{
     claim::v1::ClaimPhase,
@@ -139,25 +140,21 @@ impl Executor {
         let span = tracing::info_span!("ensure", %node, claim = %claim.id, epoch);
         let command = async move {
             let outcome = this.hub.command(node, Action::EnsureClaim(command), ENSURE_TIMEOUT).await;
-            let state = match outcome {
-                Ok(Outcome::Claim(state)) => state,
-                Ok(other) => return Err(unexpected(&other)),
-                Err(Error::Node(status)) => ContainerState {
-                    claim_id,
-                    epoch,
-                    phase: ContainerPhase::Failed.into(),
-                    reason: utopia_proto::status::reason(&status),
-                    message: status.message().to_owned(),
-                    ..ContainerState::default()
-                },
-                Err(error) => return Err(error),
-            };
-            let failed = state.phase() == ContainerPhase::Failed;
-            let refused = Error::FailedPrecondition { reason: state.reason.clone().into(), message: state.message.clone() };
-            if let Some(session) = this.hub.node(node).and_then(|known| known.session) {
-                session.note_container(state);
+            match outcome {
+                // The session has taken note of it.
+                Ok(Outcome::Claim(state)) if state.phase() != ContainerPhase::Failed => Ok(()),
+                Ok(Outcome::Claim(state)) => {
+                    Err(Error::FailedPrecondition { reason: state.reason.into(), message: state.message })
+                }
+                Ok(other) => Err(unexpected(&other)),
+                Err(Error::Node(status)) => {
+                    if let Some(session) = this.hub.node(node).and_then(|known| known.session) {
+                        session.note_container(refused(claim_id, epoch, &status));
+                    }
+                    Err(Error::Node(status))
+                }
+                Err(error) => Err(error),
             }
-            if failed { Err(refused) } else { Ok(()) }
         };
         self.send(key, command.instrument(span));
     }
@@ -205,6 +202,18 @@ impl Executor {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Retries<Key>> {
         self.retries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a container stands that its node refuses to make.
+fn refused(claim_id: String, epoch: u64, status: &Status) -> ContainerState {
+    ContainerState {
+        claim_id,
+        epoch,
+        phase: ContainerPhase::Failed.into(),
+        reason: utopia_proto::status::reason(status),
+        message: status.message().to_owned(),
+        ..ContainerState::default()
     }
 }
 
