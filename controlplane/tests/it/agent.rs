@@ -9,20 +9,20 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 use utopia_proto::link::v1::{
-    AgentFrame, Command, CommandResult, ContainerPhase, ContainerState, ControlFrame, EnsureClaim, Failure, GpuReading, Heartbeat,
-    Hello, Inventory, agent_frame::Frame as Say, agent_link_client::AgentLinkClient, command::Action, command_result::Outcome,
-    control_frame::Frame as Heard,
+    AgentFrame, Command, CommandResult, ContainerPhase, ContainerState, ControlFrame, EnsureClaim, Failure, GpuReading,
+    Heartbeat, Hello, Inventory, agent_frame::Frame as Say, agent_link_client::AgentLinkClient, command::Action,
+    command_result::Outcome, control_frame::Frame as Heard,
 };
 
 use crate::{machine::Node, plane::Plane, wait::soon};
 
 /// What an agent says to a command.
-pub type Script = Box<dyn FnMut(&Command) -> Vec<Say> + Send>;
+pub(crate) type Script = Box<dyn FnMut(&Command) -> Vec<Say> + Send>;
 
 /// An agent with an open session. Dropping it breaks the connection.
 #[derive(Debug)]
-pub struct Agent {
-    pub session_epoch: u64,
+pub(crate) struct Agent {
+    pub(crate) session_epoch: u64,
     say: mpsc::Sender<AgentFrame>,
     heard: Arc<Log>,
     _reader: JoinSet<()>,
@@ -64,17 +64,17 @@ impl Log {
 
 impl Agent {
     /// Opens a session, reports no containers, and does what it is told.
-    pub async fn obedient(plane: &Plane, node: &Node) -> Self {
+    pub(crate) async fn obedient(plane: &Plane, node: &Node) -> Self {
         Self::open(plane, node, Vec::new(), Box::new(obey)).await
     }
 
     /// Opens a session, reports no containers, and answers by the script.
-    pub async fn scripted(plane: &Plane, node: &Node, script: impl FnMut(&Command) -> Vec<Say> + Send + 'static) -> Self {
+    pub(crate) async fn scripted(plane: &Plane, node: &Node, script: impl FnMut(&Command) -> Vec<Say> + Send + 'static) -> Self {
         Self::open(plane, node, Vec::new(), Box::new(script)).await
     }
 
     /// Opens a session, reports these containers, and answers by the script.
-    pub async fn open(plane: &Plane, node: &Node, containers: Vec<ContainerState>, script: Script) -> Self {
+    pub(crate) async fn open(plane: &Plane, node: &Node, containers: Vec<ContainerState>, script: Script) -> Self {
         let agent = Self::connect(plane, node, hello(node), script).await.unwrap();
         agent.say(Say::Inventory(Inventory { containers, more: false })).await;
         agent.say(Say::Heartbeat(heartbeat(node))).await;
@@ -82,7 +82,7 @@ impl Agent {
     }
 
     /// Opens a session and says nothing but Hello.
-    pub async fn connect(plane: &Plane, node: &Node, hello: Hello, mut script: Script) -> Result<Self, Status> {
+    pub(crate) async fn connect(plane: &Plane, node: &Node, hello: Hello, mut script: Script) -> Result<Self, Status> {
         let channel = node.channel(plane).await;
         let (say, frames) = mpsc::channel(64);
         let answers = say.clone();
@@ -101,11 +101,12 @@ impl Agent {
                     Ok(Some(ControlFrame { frame })) => {
                         let frame = frame.expect("a frame says something");
                         let said = if let Heard::Command(command) = &frame { script(command) } else { Vec::new() };
-                        log.change(|session| session.frames.push(frame));
                         for say in said {
                             // The session may have ended meanwhile, which the next message tells.
                             let _ = answers.send(AgentFrame { frame: Some(say) }).await;
                         }
+                        // Last, so that what a test says when it has heard this comes after the answer.
+                        log.change(|session| session.frames.push(frame));
                     }
                     Ok(None) => break Status::ok("the stream ended"),
                     Err(status) => break status,
@@ -117,22 +118,22 @@ impl Agent {
     }
 
     /// Says something unasked.
-    pub async fn say(&self, say: Say) {
+    pub(crate) async fn say(&self, say: Say) {
         self.say.send(AgentFrame { frame: Some(say) }).await.expect("the session is open");
     }
 
     /// Reports where a container stands.
-    pub async fn report(&self, state: ContainerState) {
+    pub(crate) async fn report(&self, state: ContainerState) {
         self.say(Say::Container(state)).await;
     }
 
     /// Waits until a frame was heard of which this finds something.
-    pub async fn hears<T>(&self, what: &str, find: impl Fn(&Heard) -> Option<T>) -> T {
+    pub(crate) async fn hears<T>(&self, what: &str, find: impl Fn(&Heard) -> Option<T>) -> T {
         self.heard.wait(what, |session| session.frames.iter().find_map(&find)).await
     }
 
     /// Waits for the order to make a claim's container.
-    pub async fn hears_ensure(&self, claim: &str) -> EnsureClaim {
+    pub(crate) async fn hears_ensure(&self, claim: &str) -> EnsureClaim {
         let find = |frame: &Heard| match action(frame) {
             Some(Action::EnsureClaim(ensure)) if ensure.claim_id == claim => Some(ensure.clone()),
             Some(_) | None => None,
@@ -141,17 +142,17 @@ impl Agent {
     }
 
     /// Waits for the order to remove a claim's containers; answers up to which placement.
-    pub async fn hears_release(&self, claim: &str) -> u64 {
+    pub(crate) async fn hears_release(&self, claim: &str) -> u64 {
         self.hears(&format!("ReleaseClaim of {claim}"), |frame| released(frame, claim)).await
     }
 
     /// Whether it was told to remove containers of this claim.
-    pub fn was_told_to_release(&self, claim: &str) -> bool {
+    pub(crate) fn was_told_to_release(&self, claim: &str) -> bool {
         self.heard.session.lock().unwrap().frames.iter().any(|frame| released(frame, claim).is_some())
     }
 
     /// Waits until the server has ended the session; answers with what.
-    pub async fn is_cut(&self) -> Status {
+    pub(crate) async fn is_cut(&self) -> Status {
         self.heard.wait("the end of the session", |session| session.ended.clone()).await
     }
 }
@@ -164,7 +165,7 @@ fn released(frame: &Heard, claim: &str) -> Option<u64> {
 }
 
 /// What a frame commands.
-pub fn action(frame: &Heard) -> Option<&Action> {
+pub(crate) fn action(frame: &Heard) -> Option<&Action> {
     match frame {
         Heard::Command(command) => command.action.as_ref(),
         Heard::Welcome(_) | Heard::Cancel(_) | Heard::Drain(_) | Heard::HeartbeatAck(_) => None,
@@ -172,18 +173,18 @@ pub fn action(frame: &Heard) -> Option<&Action> {
 }
 
 /// What a node's agent says first.
-pub fn hello(node: &Node) -> Hello {
+pub(crate) fn hello(node: &Node) -> Hello {
     Hello { node_id: node.id.clone(), protocol: 1, facts: Some(node.machine.facts.clone()), gpus: node.machine.gpus.clone() }
 }
 
 /// A sign of life of a node whose runtime answers and whose GPUs are free.
-pub fn heartbeat(node: &Node) -> Heartbeat {
+pub(crate) fn heartbeat(node: &Node) -> Heartbeat {
     let gpus = vec![GpuReading { temperature_c: 40, ..GpuReading::default() }; node.machine.gpus.len()];
     Heartbeat { sequence: 1, runtime_ready: true, gpus, ..Heartbeat::default() }
 }
 
 /// Where the container of a placement stands.
-pub fn state(ensure: &EnsureClaim, phase: ContainerPhase) -> ContainerState {
+pub(crate) fn state(ensure: &EnsureClaim, phase: ContainerPhase) -> ContainerState {
     let container_id = if phase == ContainerPhase::Preparing { String::new() } else { format!("c-{}", ensure.epoch) };
     ContainerState {
         claim_id: ensure.claim_id.clone(),
@@ -196,23 +197,23 @@ pub fn state(ensure: &EnsureClaim, phase: ContainerPhase) -> ContainerState {
 }
 
 /// The result of a command.
-pub fn result(command: &Command, outcome: Outcome) -> Say {
+pub(crate) fn result(command: &Command, outcome: Outcome) -> Say {
     Say::Result(CommandResult { id: command.id.clone(), more: false, outcome: Some(outcome) })
 }
 
 /// The failure of a command.
-pub fn failure(command: &Command, code: Code, reason: &str, message: &str) -> Say {
+pub(crate) fn failure(command: &Command, code: Code, reason: &str, message: &str) -> Say {
     let failure = Failure { code: code.into(), reason: reason.into(), message: message.into(), field: String::new() };
     result(command, Outcome::Failure(failure))
 }
 
 /// Accepts a placement, and says nothing of its outcome.
-pub fn accept(command: &Command, ensure: &EnsureClaim) -> Vec<Say> {
+pub(crate) fn accept(command: &Command, ensure: &EnsureClaim) -> Vec<Say> {
     vec![result(command, Outcome::Claim(state(ensure, ContainerPhase::Preparing)))]
 }
 
 /// Does what it is told: containers run at once, and are gone at once.
-pub fn obey(command: &Command) -> Vec<Say> {
+pub(crate) fn obey(command: &Command) -> Vec<Say> {
     match command.action.as_ref().expect("a command commands something") {
         Action::EnsureClaim(ensure) => {
             let mut said = accept(command, ensure);
@@ -225,7 +226,7 @@ pub fn obey(command: &Command) -> Vec<Say> {
 }
 
 /// Accepts placements and waits to be told what becomes of them; does everything else.
-pub fn hesitate(command: &Command) -> Vec<Say> {
+pub(crate) fn hesitate(command: &Command) -> Vec<Say> {
     match command.action.as_ref() {
         Some(Action::EnsureClaim(ensure)) => accept(command, ensure),
         Some(_) | None => obey(command),

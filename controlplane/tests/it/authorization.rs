@@ -95,8 +95,7 @@ enum Caller {
     Node,
 }
 
-const CALLERS: [Caller; 6] =
-    [Caller::Anonymous, Caller::Readonly, Caller::User, Caller::Operator, Caller::Admin, Caller::Node];
+const CALLERS: [Caller; 6] = [Caller::Anonymous, Caller::Readonly, Caller::User, Caller::Operator, Caller::Admin, Caller::Node];
 
 /// What the contract's words mean, written down a second time: who is admitted, and what the others are told.
 fn expected(access: Access, caller: Caller) -> Option<&'static str> {

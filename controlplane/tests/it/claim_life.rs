@@ -35,7 +35,8 @@ fn exited(ensure: &EnsureClaim, exit_code: i32) -> ContainerState {
 
 async fn a_claim_runs_and_completes(plane: &Plane) {
     let user = plane.as_user();
-    let accepted = claim_with(&user, json!({"image": "train:1", "resources": {"gpuCount": 2}, "command": ["run"], "env": ["A=1"]})).await;
+    let accepted =
+        claim_with(&user, json!({"image": "train:1", "resources": {"gpuCount": 2}, "command": ["run"], "env": ["A=1"]})).await;
     let id = text(&accepted, "id");
     reaches(&user, id, "Pending", "NoNodes").await;
 
@@ -56,10 +57,13 @@ async fn a_claim_runs_and_completes(plane: &Plane) {
 
     agent.report(state(&ensure, ContainerPhase::Running)).await;
     let running = reaches(&user, id, "Running", "").await;
-    assert_eq!(running["status"], json!({
-        "phase": "Running", "nodeName": "n1", "containerID": "c-1", "reason": "", "message": "", "nodeID": node.id,
-        "gpuUUIDs": node.gpu_uuids(),
-    }));
+    assert_eq!(
+        running["status"],
+        json!({
+            "phase": "Running", "nodeName": "n1", "containerID": "c-1", "reason": "", "message": "", "nodeID": node.id,
+            "gpuUUIDs": node.gpu_uuids(),
+        })
+    );
     let explained = user.get(&format!("/api/gpu-claims/{id}/explain")).await.expect(200);
     assert_eq!((&explained["phase"], &explained["queue_position"]), (&json!("Running"), &json!(0)));
 

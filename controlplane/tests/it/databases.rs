@@ -9,12 +9,12 @@ use uuid::Uuid;
 use crate::plane::Plane;
 
 /// Runs a test on SQLite.
-pub async fn on_sqlite(test: impl AsyncFnOnce(&Plane)) {
+pub(crate) async fn on_sqlite(test: impl AsyncFnOnce(&Plane)) {
     with_sqlite(async |url| on(url, test).await).await;
 }
 
 /// Runs a test on PostgreSQL.
-pub async fn on_postgres(test: impl AsyncFnOnce(&Plane)) {
+pub(crate) async fn on_postgres(test: impl AsyncFnOnce(&Plane)) {
     with_postgres(async |url| on(url, test).await).await;
 }
 
@@ -25,13 +25,13 @@ async fn on(url: &str, test: impl AsyncFnOnce(&Plane)) {
 }
 
 /// Gives a test the URL of a SQLite database.
-pub async fn with_sqlite(test: impl AsyncFnOnce(&str)) {
+pub(crate) async fn with_sqlite(test: impl AsyncFnOnce(&str)) {
     let directory = tempfile::tempdir().unwrap();
     test(&format!("sqlite://{}", directory.path().join("utopia.db").display())).await;
 }
 
 /// Gives a test the URL of a PostgreSQL database. Without a server the test is skipped, except where `CI` is set.
-pub async fn with_postgres(test: impl AsyncFnOnce(&str)) {
+pub(crate) async fn with_postgres(test: impl AsyncFnOnce(&str)) {
     let server = env::var("UTOPIA_TEST_POSTGRES_URL");
     let server = server.unwrap_or_else(|_| "postgresql://postgres@127.0.0.1:15432/postgres".to_owned());
     sqlx::any::install_default_drivers();

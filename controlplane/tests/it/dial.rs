@@ -13,7 +13,7 @@ use tonic::{
 };
 
 /// One connection, which never reconnects. A certificate that the server refuses shows here or at the first call.
-pub async fn dial(address: SocketAddr, tls: Arc<ClientConfig>) -> anyhow::Result<Channel> {
+pub(crate) async fn dial(address: SocketAddr, tls: Arc<ClientConfig>) -> anyhow::Result<Channel> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     let stream = TlsConnector::from(tls).connect(ServerName::from(address.ip()), tcp).await?;
@@ -28,7 +28,7 @@ pub async fn dial(address: SocketAddr, tls: Arc<ClientConfig>) -> anyhow::Result
 }
 
 /// A request with a bearer token.
-pub fn as_bearer<T>(token: &str, message: T) -> Request<T> {
+pub(crate) fn as_bearer<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse::<MetadataValue<_>>().unwrap());
     request

@@ -14,41 +14,41 @@ use crate::wait::soon;
 
 /// Where to ask, and as whom.
 #[derive(Debug, Clone)]
-pub struct Http {
+pub(crate) struct Http {
     address: SocketAddr,
     token: Option<String>,
 }
 
 /// A whole answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
     /// The body as JSON.
-    pub fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text))
     }
 
     /// The status, and the reason of an error; empty for a success.
-    pub fn outcome(&self) -> (u16, String) {
+    pub(crate) fn outcome(&self) -> (u16, String) {
         let reason = if self.status < 400 { String::new() } else { self.json()["code"].as_str().unwrap_or_default().to_owned() };
         (self.status, reason)
     }
 
     /// The body of an answer that must have this status.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Json {
+    pub(crate) fn expect(self, status: u16) -> Json {
         assert_eq!(self.status, status, "{}", self.text);
         if self.text.is_empty() { Json::Null } else { self.json() }
     }
 
     /// An error that must have this status and reason; answers its sentence.
     #[track_caller]
-    pub fn expect_error(self, status: u16, reason: &str) -> String {
+    pub(crate) fn expect_error(self, status: u16, reason: &str) -> String {
         assert_eq!(self.outcome(), (status, reason.to_owned()), "{}", self.text);
         self.json()["error"].as_str().unwrap_or_default().to_owned()
     }
@@ -56,39 +56,39 @@ impl Answer {
 
 impl Http {
     /// A client without credentials.
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, token: None }
     }
 
     /// The same client with a bearer token.
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path).body(Full::default()).unwrap()).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path).body(Full::default()).unwrap()).await
     }
 
-    pub async fn post(&self, path: &str, body: &Json) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Json) -> Answer {
         self.send_json(Method::POST, path, body.to_string()).await
     }
 
-    pub async fn put(&self, path: &str, body: &Json) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Json) -> Answer {
         self.send_json(Method::PUT, path, body.to_string()).await
     }
 
     /// A body that need not be JSON, with the content type of JSON.
-    pub async fn send_json(&self, method: Method, path: &str, body: String) -> Answer {
+    pub(crate) async fn send_json(&self, method: Method, path: &str, body: String) -> Answer {
         let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Full::from(body)).unwrap()).await
     }
 
     /// A request with the client's credentials.
-    pub fn request(&self, method: Method, path: &str) -> http::request::Builder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let builder = Request::builder().method(method).uri(path).header(header::HOST, self.address.to_string());
         match &self.token {
             Some(token) => builder.header(header::AUTHORIZATION, format!("Bearer {token}")),
@@ -97,7 +97,7 @@ impl Http {
     }
 
     /// Sends a request and takes the whole answer.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         let what = format!("{} {}", request.method(), request.uri());
         let exchange = async {
             let opened = self.open(request).await;
@@ -108,7 +108,7 @@ impl Http {
     }
 
     /// Sends a request and waits for the head of the answer only.
-    pub async fn open(&self, request: Request<Full<Bytes>>) -> Opened {
+    pub(crate) async fn open(&self, request: Request<Full<Bytes>>) -> Opened {
         let stream = TcpStream::connect(self.address).await.expect("the listener accepts");
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let mut driver = JoinSet::new();
@@ -123,9 +123,9 @@ impl Http {
 
 /// An answer whose body is still coming. Dropping it hangs up.
 #[derive(Debug)]
-pub struct Opened {
-    pub status: u16,
-    pub headers: HeaderMap,
+pub(crate) struct Opened {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     body: Incoming,
     buffer: String,
     _driver: JoinSet<()>,
@@ -133,7 +133,7 @@ pub struct Opened {
 
 impl Opened {
     /// The next line without its end; none when the body has ended.
-    pub async fn line(&mut self) -> Option<String> {
+    pub(crate) async fn line(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.buffer.find('\n') {
                 let line = self.buffer.drain(..=end).collect::<String>();

@@ -19,16 +19,16 @@ use crate::{
 
 /// A machine.
 #[derive(Debug)]
-pub struct Machine {
-    pub key: NodeKey,
-    pub machine_id: String,
-    pub facts: MachineFacts,
-    pub gpus: Vec<GpuFacts>,
+pub(crate) struct Machine {
+    pub(crate) key: NodeKey,
+    pub(crate) machine_id: String,
+    pub(crate) facts: MachineFacts,
+    pub(crate) gpus: Vec<GpuFacts>,
 }
 
 impl Machine {
     /// A machine with so many GPUs, `GPU-<hostname>-<index>`.
-    pub fn new(hostname: &str, gpu_count: u32) -> Self {
+    pub(crate) fn new(hostname: &str, gpu_count: u32) -> Self {
         let gpu = |index| GpuFacts {
             uuid: format!("GPU-{hostname}-{index}"),
             index,
@@ -52,7 +52,7 @@ impl Machine {
     }
 
     /// What the machine says when it enrols.
-    pub fn enrolment(&self, token: &str) -> EnrolRequest {
+    pub(crate) fn enrolment(&self, token: &str) -> EnrolRequest {
         EnrolRequest {
             token: token.to_owned(),
             csr: self.key.csr().unwrap(),
@@ -63,57 +63,57 @@ impl Machine {
     }
 
     /// Enrols with a fresh join token.
-    pub async fn join(self, plane: &Plane) -> Node {
+    pub(crate) async fn join(self, plane: &Plane) -> Node {
         let token = plane.join_token(1).await;
         self.enrol(plane, text(&token, "token")).await.unwrap()
     }
 
     /// Enrols with this join token.
-    pub async fn enrol(self, plane: &Plane, token: &str) -> Result<Node, Status> {
+    pub(crate) async fn enrol(self, plane: &Plane, token: &str) -> Result<Node, Status> {
         let answer = enrol(plane, self.enrolment(token)).await?;
         Ok(Node { id: answer.node_id.clone(), machine: self, certificate: answer })
     }
 }
 
 /// Enrols over TLS that trusts the CA's hash.
-pub async fn enrol(plane: &Plane, request: EnrolRequest) -> Result<EnrolResponse, Status> {
+pub(crate) async fn enrol(plane: &Plane, request: EnrolRequest) -> Result<EnrolResponse, Status> {
     let mut client = EnrolmentServiceClient::new(plane.channel().await);
     Ok(client.enrol(request).await?.into_inner())
 }
 
 /// A machine that has enrolled.
 #[derive(Debug)]
-pub struct Node {
-    pub id: String,
-    pub machine: Machine,
-    pub certificate: EnrolResponse,
+pub(crate) struct Node {
+    pub(crate) id: String,
+    pub(crate) machine: Machine,
+    pub(crate) certificate: EnrolResponse,
 }
 
 impl Node {
     /// The TLS settings of its agent.
-    pub fn tls(&self) -> Arc<ClientConfig> {
+    pub(crate) fn tls(&self) -> Arc<ClientConfig> {
         client_tls(&self.certificate, self.machine.key.to_der())
     }
 
     /// A connection as this node.
-    pub async fn channel(&self, plane: &Plane) -> Channel {
+    pub(crate) async fn channel(&self, plane: &Plane) -> Channel {
         dial(plane.grpc_addr(), self.tls()).await.expect("TLS with the node's certificate")
     }
 
     /// Asks for a new certificate.
-    pub async fn renew(&self, plane: &Plane) -> Result<EnrolResponse, Status> {
+    pub(crate) async fn renew(&self, plane: &Plane) -> Result<EnrolResponse, Status> {
         let mut client = EnrolmentServiceClient::new(self.channel(plane).await);
         Ok(client.renew(RenewRequest { csr: self.machine.key.csr().unwrap() }).await?.into_inner())
     }
 
     /// The keys of its GPUs.
-    pub fn gpu_uuids(&self) -> Vec<String> {
+    pub(crate) fn gpu_uuids(&self) -> Vec<String> {
         self.machine.gpus.iter().map(|gpu| gpu.uuid.clone()).collect()
     }
 }
 
 /// The TLS settings of a client with this certificate.
-pub fn client_tls(issued: &EnrolResponse, key: PrivateKeyDer<'static>) -> Arc<ClientConfig> {
+pub(crate) fn client_tls(issued: &EnrolResponse, key: PrivateKeyDer<'static>) -> Arc<ClientConfig> {
     let ca = CertificateDer::from(issued.ca_certificate.clone());
     let chain = vec![CertificateDer::from(issued.certificate.clone())];
     tls::client_config(&ca, Some((chain, key))).unwrap()

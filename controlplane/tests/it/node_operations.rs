@@ -5,7 +5,9 @@ use http_body_util::Full;
 use serde_json::json;
 use tonic::Code;
 use utopia_proto::{
-    link::v1::{CommandResult, agent_frame::Frame as Say, command::Action, command_result::Outcome, control_frame::Frame as Heard},
+    link::v1::{
+        CommandResult, agent_frame::Frame as Say, command::Action, command_result::Outcome, control_frame::Frame as Heard,
+    },
     node::v1::{Container, CreateContainerResponse, Health, ListContainersResponse, NodeMetrics},
 };
 

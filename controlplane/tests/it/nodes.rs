@@ -72,18 +72,25 @@ async fn nodes_are_listed_by_state(plane: &Plane) {
     let _offline = Machine::new("b", 0).join(plane).await;
     let online = Machine::new("a", 2).join(plane).await;
     let _agent = Agent::obedient(plane, &online).await;
-    for (filter, hostnames) in
-        [("", vec!["a", "b", "c"]), ("status=Online", vec!["a"]), ("status=Offline", vec!["b"]), ("status=pending", vec!["c"]), ("limit=1&page=2", vec!["b"])]
-    {
+    for (filter, hostnames) in [
+        ("", vec!["a", "b", "c"]),
+        ("status=Online", vec!["a"]),
+        ("status=Offline", vec!["b"]),
+        ("status=pending", vec!["c"]),
+        ("limit=1&page=2", vec!["b"]),
+    ] {
         let list = reader.get(&format!("/api/nodes?{filter}")).await.expect(200);
         let found = list["nodes"].as_array().unwrap().iter().map(|node| text(node, "hostname")).collect::<Vec<_>>();
         assert_eq!(found, hostnames, "{filter}");
     }
     let node = reader.get(&format!("/api/nodes/{}", online.id)).await.expect(200);
     assert_eq!((&node["cpu_count"], &node["memory_mb"]), (&json!(64), &json!(512 * 1024)));
-    assert_eq!(node["gpus"][1], json!({
-        "uuid": "GPU-a-1", "index": 1, "name": "NVIDIA H100 80GB HBM3", "memory_mb": 80 * 1024, "claim_id": "", "unavailable": "",
-    }));
+    assert_eq!(
+        node["gpus"][1],
+        json!({
+            "uuid": "GPU-a-1", "index": 1, "name": "NVIDIA H100 80GB HBM3", "memory_mb": 80 * 1024, "claim_id": "", "unavailable": "",
+        })
+    );
 }
 
 async fn a_node_with_claims_is_deleted_only_by_force(plane: &Plane) {

@@ -26,19 +26,19 @@ use crate::{
 
 /// A person with a token.
 #[derive(Debug, Clone)]
-pub struct Person {
-    pub id: i64,
-    pub token: String,
+pub(crate) struct Person {
+    pub(crate) id: i64,
+    pub(crate) token: String,
 }
 
 /// One person of each role, and a second user.
 #[derive(Debug, Clone)]
-pub struct People {
-    pub admin: Person,
-    pub operator: Person,
-    pub user: Person,
-    pub other: Person,
-    pub readonly: Person,
+pub(crate) struct People {
+    pub(crate) admin: Person,
+    pub(crate) operator: Person,
+    pub(crate) user: Person,
+    pub(crate) other: Person,
+    pub(crate) readonly: Person,
 }
 
 impl People {
@@ -72,7 +72,7 @@ struct Arguments {
 }
 
 /// The settings of a control plane on ports of the system's choice.
-pub fn config(directory: &TempDir, more: &[&str]) -> Config {
+pub(crate) fn config(directory: &TempDir, more: &[&str]) -> Config {
     let data_dir = directory.path().join("data");
     let fixed = ["controlplane", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--data-dir"];
     let arguments = fixed.into_iter().chain([data_dir.to_str().unwrap()]).chain(more.iter().copied());
@@ -81,15 +81,15 @@ pub fn config(directory: &TempDir, more: &[&str]) -> Config {
 
 /// A control plane without people and clients.
 #[derive(Debug)]
-pub struct Running {
-    pub started: Started,
+pub(crate) struct Running {
+    pub(crate) started: Started,
     cancel: CancellationToken,
     task: JoinSet<anyhow::Result<()>>,
 }
 
 impl Running {
     /// Starts one, and waits until it is ready.
-    pub async fn start(config: Config) -> Self {
+    pub(crate) async fn start(config: Config) -> Self {
         let (started, ready) = oneshot::channel();
         let cancel = CancellationToken::new();
         let mut task = JoinSet::new();
@@ -101,12 +101,12 @@ impl Running {
     }
 
     /// Asks it to stop, as a signal would.
-    pub fn begin_stop(&self) {
+    pub(crate) fn begin_stop(&self) {
         self.cancel.cancel();
     }
 
     /// Asks it to stop, and waits until it has, which must be in order.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.begin_stop();
         soon("the end", self.task.join_next()).await.unwrap().unwrap().expect("the control plane ends in order");
     }
@@ -114,18 +114,18 @@ impl Running {
 
 /// A running control plane.
 #[derive(Debug)]
-pub struct Plane {
-    pub people: People,
+pub(crate) struct Plane {
+    pub(crate) people: People,
     /// The JSON API without credentials.
-    pub http: Http,
-    pub running: Running,
+    pub(crate) http: Http,
+    pub(crate) running: Running,
     directory: TempDir,
     database_url: String,
 }
 
 impl Plane {
     /// Starts a control plane on an empty database.
-    pub async fn start(database_url: &str) -> Self {
+    pub(crate) async fn start(database_url: &str) -> Self {
         let people = People::new(database_url).await;
         Self::start_with(people, tempfile::tempdir().unwrap(), database_url.to_owned()).await
     }
@@ -136,82 +136,82 @@ impl Plane {
     }
 
     /// Stops it and starts another on the same database and data directory.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         let Self { people, running, directory, database_url, .. } = self;
         running.stop().await;
         Self::start_with(people, directory, database_url).await
     }
 
     /// Stops it, which must be in order.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.running.stop().await;
     }
 
     /// Where gRPC is.
-    pub fn grpc_addr(&self) -> SocketAddr {
+    pub(crate) fn grpc_addr(&self) -> SocketAddr {
         self.running.started.grpc_addr
     }
 
     /// The JSON API as a person.
-    pub fn as_person(&self, person: &Person) -> Http {
+    pub(crate) fn as_person(&self, person: &Person) -> Http {
         self.http.with_token(&person.token)
     }
 
-    pub fn as_admin(&self) -> Http {
+    pub(crate) fn as_admin(&self) -> Http {
         self.as_person(&self.people.admin)
     }
 
-    pub fn as_operator(&self) -> Http {
+    pub(crate) fn as_operator(&self) -> Http {
         self.as_person(&self.people.operator)
     }
 
-    pub fn as_user(&self) -> Http {
+    pub(crate) fn as_user(&self) -> Http {
         self.as_person(&self.people.user)
     }
 
-    pub fn as_other(&self) -> Http {
+    pub(crate) fn as_other(&self) -> Http {
         self.as_person(&self.people.other)
     }
 
     /// gRPC without a client certificate.
-    pub async fn channel(&self) -> Channel {
+    pub(crate) async fn channel(&self) -> Channel {
         let tls = tls::pinned_client_config(&self.running.started.ca_hash).unwrap();
         dial(self.grpc_addr(), tls).await.expect("TLS without a client certificate")
     }
 
     /// The CA, from its files.
-    pub fn authority(&self) -> Authority {
+    pub(crate) fn authority(&self) -> Authority {
         Authority::open_or_create(&self.directory.path().join("data/ca"), Timestamp::now()).unwrap()
     }
 
     /// The database, beside the control plane.
-    pub async fn store(&self) -> Store {
+    pub(crate) async fn store(&self) -> Store {
         Store::open(&self.database_url, Options::default()).await.unwrap()
     }
 
     /// Makes a join token over the API; answers the whole of it.
-    pub async fn join_token(&self, max_uses: i32) -> Json {
+    pub(crate) async fn join_token(&self, max_uses: i32) -> Json {
         self.as_admin().post("/api/join-tokens", &json!({"max_uses": max_uses})).await.expect(201)
     }
 }
 
 /// Makes a claim for so many GPUs, and answers it.
-pub async fn claim(http: &Http, gpu_count: i32) -> Json {
+pub(crate) async fn claim(http: &Http, gpu_count: i32) -> Json {
     claim_with(http, json!({"image": "train:1", "resources": {"gpuCount": gpu_count}})).await
 }
 
 /// Makes a claim, and answers it.
-pub async fn claim_with(http: &Http, spec: Json) -> Json {
+pub(crate) async fn claim_with(http: &Http, spec: Json) -> Json {
     http.post("/api/gpu-claims", &json!({"spec": spec})).await.expect(202)
 }
 
 /// The claim as it is now.
-pub async fn look(http: &Http, id: &str) -> Json {
+pub(crate) async fn look(http: &Http, id: &str) -> Json {
     http.get(&format!("/api/gpu-claims/{id}")).await.expect(200)
 }
 
 /// Waits until a claim is in a phase for a reason; answers it.
-pub async fn reaches(http: &Http, id: &str, phase: &str, reason: &str) -> Json {
+pub(crate) async fn reaches(http: &Http, id: &str, phase: &str, reason: &str) -> Json {
     let mut last = Json::Null;
     let what = format!("claim {id} in {phase}({reason})");
     let found = eventually(&what, async || {
@@ -228,6 +228,6 @@ pub async fn reaches(http: &Http, id: &str, phase: &str, reason: &str) -> Json {
 
 /// The text under a key.
 #[track_caller]
-pub fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+pub(crate) fn text<'a>(json: &'a Json, key: &str) -> &'a str {
     json[key].as_str().unwrap_or_else(|| panic!("no text under `{key}` in {json}"))
 }

@@ -10,12 +10,7 @@ use tonic_reflection::pb::v1::{
 };
 use utopia_proto::link::v1::control_frame::Frame as Heard;
 
-use crate::{
-    agent::Agent,
-    databases::on_both_databases,
-    machine::Machine,
-    plane::Plane,
-};
+use crate::{agent::Agent, databases::on_both_databases, machine::Machine, plane::Plane};
 
 mod running {
     use super::{reflection_lists_every_service, the_control_plane_says_that_it_is_well};
