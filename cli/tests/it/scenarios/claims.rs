@@ -79,6 +79,28 @@ async fn what_cannot_start_fails_with_a_reason() {
 }
 
 #[tokio::test]
+async fn a_container_writes_to_an_allowed_directory_and_no_link_leads_out_of_it() {
+    let Some(docker) = Docker::find() else { return };
+    let image = docker.image();
+    let directory = tempfile::tempdir().unwrap();
+    let allowed = directory.path().join("allowed");
+    std::fs::create_dir(&allowed).unwrap();
+    std::os::unix::fs::symlink(directory.path(), allowed.join("out")).unwrap();
+    let allowed = allowed.to_str().unwrap();
+    let up = Server::up_with(&[("UTOPIA_GPUS", "none"), ("UTOPIA_VOLUME_ALLOW", allowed)]).await;
+    let alice = up.api().new_user("alice").await;
+    let writing = |host: &str| json!({"image": image.name, "command": ["touch", "/data/written"], "volumes": {host: "/data"}});
+
+    let inside = alice.claim(writing(allowed)).await;
+    alice.claim_in_phase(&inside, "Completed").await;
+    assert!(directory.path().join("allowed/written").exists());
+    let outside = alice.claim(writing(&format!("{allowed}/out"))).await;
+    let refused = alice.claim_with_reason(&outside, "VolumeNotAllowed").await;
+    assert_eq!(refused["status"]["phase"], "Failed");
+    assert!(!directory.path().join("written").exists());
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_fails_the_claim() {
     let Some(docker) = Docker::find() else { return };
     let image = docker.image();

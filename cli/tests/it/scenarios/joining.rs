@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::invoke::Shell;
 use crate::system::agent::Agent;
+use crate::system::docker::Docker;
 use crate::system::server::Server;
 
 #[tokio::test]
@@ -62,6 +63,27 @@ async fn a_deleted_node_is_cut_off_and_its_agent_says_so() {
     assert_eq!(agent.process.wait().await.code(), Some(1), "{}", agent.process.log());
     assert_eq!(agent.process.errors(), [said.clone(), said]);
     admin.nodes_online(0).await;
+}
+
+#[tokio::test]
+async fn a_machine_with_claims_is_deleted_by_force_only_and_its_claims_fail() {
+    let Some(docker) = Docker::find() else { return };
+    let image = docker.image();
+    let control_plane = Server::control_plane().await;
+    let admin = control_plane.admin().await;
+    let mut agent = Agent::join_as(&admin, &[]).await;
+    let [node] = admin.nodes_online(1).await.try_into().unwrap();
+    let node = format!("/api/nodes/{}", node["id"].as_str().unwrap());
+    let id = admin.claim(json!({"image": image.name, "resources": {"gpuCount": 1}})).await;
+    admin.claim_in_phase(&id, "Running").await;
+
+    assert_eq!(admin.delete(&node).await.refused(409), "NodeHasClaims");
+    assert_eq!(admin.get(&node).await.expect(200)["status"], "Online");
+    admin.delete(&format!("{node}?force=true")).await.expect(204);
+    let claim = admin.claim_with_reason(&id, "NodeDeleted").await;
+    assert_eq!(claim["status"]["phase"], "Failed");
+    assert_eq!(agent.process.wait().await.code(), Some(1), "{}", agent.process.log());
+    assert_eq!(agent.process.errors().len(), 1, "{}", agent.process.log());
 }
 
 #[tokio::test]
