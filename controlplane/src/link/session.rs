@@ -16,8 +16,8 @@ use futures_util::Stream;
 use jiff::Timestamp;
 use tonic::{Status, Streaming};
 use utopia_proto::link::v1::{
-    AgentFrame, ContainerPhase, ContainerState, ControlFrame, GpuReading, Heartbeat, HeartbeatAck, Inventory,
-    agent_frame::Frame, command_result::Outcome, control_frame,
+    AgentFrame, ContainerPhase, ContainerState, ControlFrame, GpuReading, Heartbeat, HeartbeatAck, Inventory, agent_frame::Frame,
+    command_result::Outcome, control_frame,
 };
 use uuid::Uuid;
 
