@@ -158,10 +158,8 @@ impl Agent {
 }
 
 fn released(frame: &Heard, claim: &str) -> Option<u64> {
-    match action(frame)? {
-        Action::ReleaseClaim(release) if release.claim_id == claim => Some(release.epoch),
-        _ => None,
-    }
+    let Some(Action::ReleaseClaim(release)) = action(frame) else { return None };
+    (release.claim_id == claim).then_some(release.epoch)
 }
 
 /// What a frame commands.
@@ -214,14 +212,15 @@ pub(crate) fn accept(command: &Command, ensure: &EnsureClaim) -> Vec<Say> {
 
 /// Does what it is told: containers run at once, and are gone at once.
 pub(crate) fn obey(command: &Command) -> Vec<Say> {
-    match command.action.as_ref().expect("a command commands something") {
-        Action::EnsureClaim(ensure) => {
-            let mut said = accept(command, ensure);
-            said.push(Say::Container(state(ensure, ContainerPhase::Running)));
-            said
-        }
-        Action::ReleaseClaim(_) => vec![result(command, Outcome::Done(()))],
-        other => vec![failure(command, Code::Unimplemented, "NotScripted", &format!("{other:?}"))],
+    let action = command.action.as_ref().expect("a command commands something");
+    if let Action::EnsureClaim(ensure) = action {
+        let mut said = accept(command, ensure);
+        said.push(Say::Container(state(ensure, ContainerPhase::Running)));
+        said
+    } else if let Action::ReleaseClaim(_) = action {
+        vec![result(command, Outcome::Done(()))]
+    } else {
+        vec![failure(command, Code::Unimplemented, "NotScripted", &format!("{action:?}"))]
     }
 }
 

@@ -1,5 +1,12 @@
 //! The control plane as its users and agents see it: the real one, in process, over real sockets, on both databases.
 
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the test, also in the helpers that are no tests themselves")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that fails shows how its claims went; one that is skipped says so"
+)]
+
 mod agent;
 mod databases;
 mod dial;
