@@ -126,7 +126,7 @@ impl Link for Node {
     }
 
     async fn execute(&self, action: Action, cancel: CancellationToken) -> Result<Outcome> {
-        let kind = kind(&action);
+        let kind = action.kind();
         let span = tracing::info_span!("claim", claim = claim(&action));
         let outcome = self.carry_out(action, cancel).instrument(span).await;
         self.commands.count(kind, outcome.as_ref().err());
@@ -135,19 +135,6 @@ impl Link for Node {
 
     fn events(&self) -> broadcast::Receiver<ContainerState> {
         self.containers.events()
-    }
-}
-
-fn kind(action: &Action) -> &'static str {
-    match action {
-        Action::EnsureClaim(_) => "ensure_claim",
-        Action::ReleaseClaim(_) => "release_claim",
-        Action::CreateContainer(_) => "create_container",
-        Action::DeleteContainer(_) => "delete_container",
-        Action::ListContainers(_) => "list_containers",
-        Action::GetContainer(_) => "get_container",
-        Action::GetMetrics(_) => "get_metrics",
-        Action::GetHealth(_) => "get_health",
     }
 }
 

@@ -219,9 +219,9 @@ pub struct LedgerRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
     /// From 1.
-    pub page: i64,
+    pub page: i32,
     /// Items on a page, 1 to 100.
-    pub limit: i64,
+    pub limit: i32,
 }
 
 impl PageRequest {
@@ -230,13 +230,13 @@ impl PageRequest {
     pub fn new(page: i32, limit: i32, page_size: i32) -> Self {
         let limit = if limit > 0 { limit } else { page_size };
         let limit = if limit > 0 { limit.min(100) } else { 20 };
-        Self { page: page.max(1).into(), limit: limit.into() }
+        Self { page: page.max(1), limit }
     }
 
     /// How many items come before the page.
     #[must_use]
     pub fn offset(self) -> i64 {
-        (self.page - 1).saturating_mul(self.limit)
+        i64::from(self.page - 1) * i64::from(self.limit)
     }
 }
 

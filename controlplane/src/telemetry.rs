@@ -14,7 +14,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use tonic::Code;
-use utopia_proto::{claim::v1::ClaimPhase, link::v1::command::Action, status::code_name};
+use utopia_proto::{claim::v1::ClaimPhase, status::code_name};
 
 use crate::{error::Result, model::Claim, reconcile::plan::NodeView};
 
@@ -126,21 +126,6 @@ pub fn code_of<T>(result: &Result<T>) -> Code {
     match result {
         Ok(_) => Code::Ok,
         Err(error) => error.code(),
-    }
-}
-
-/// The word for a command.
-#[must_use]
-pub fn command_kind(action: &Action) -> &'static str {
-    match action {
-        Action::EnsureClaim(_) => "ensure_claim",
-        Action::ReleaseClaim(_) => "release_claim",
-        Action::CreateContainer(_) => "create_container",
-        Action::DeleteContainer(_) => "delete_container",
-        Action::ListContainers(_) => "list_containers",
-        Action::GetContainer(_) => "get_container",
-        Action::GetMetrics(_) => "get_metrics",
-        Action::GetHealth(_) => "get_health",
     }
 }
 

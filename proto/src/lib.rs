@@ -2,6 +2,7 @@
 //! their options and comments, and what is derived from the options.
 
 pub mod codec;
+mod command;
 pub mod policy;
 pub mod status;
 

@@ -94,7 +94,7 @@ impl<L: Link> SessionCommands<L> {
             return Ok(());
         }
         let timeout = if timeout_ms == 0 { DEFAULT_TIMEOUT } else { Duration::from_millis(timeout_ms.into()) };
-        let span = tracing::info_span!("command", %id, kind = kind(&action));
+        let span = tracing::info_span!("command", %id, kind = action.kind());
         let task = Task { id, timeout, cancel, running: self.running.clone(), results: self.results.clone(), _slot: slot };
         self.all.tracker.spawn(task.carry_out(Arc::clone(&self.all.link), action).instrument(span));
         Ok(())
@@ -191,18 +191,5 @@ fn outlives_session(action: &Action) -> bool {
         | Action::GetContainer(_)
         | Action::GetMetrics(_)
         | Action::GetHealth(_) => false,
-    }
-}
-
-fn kind(action: &Action) -> &'static str {
-    match action {
-        Action::EnsureClaim(_) => "ensure_claim",
-        Action::ReleaseClaim(_) => "release_claim",
-        Action::CreateContainer(_) => "create_container",
-        Action::DeleteContainer(_) => "delete_container",
-        Action::ListContainers(_) => "list_containers",
-        Action::GetContainer(_) => "get_container",
-        Action::GetMetrics(_) => "get_metrics",
-        Action::GetHealth(_) => "get_health",
     }
 }

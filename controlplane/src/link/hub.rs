@@ -174,7 +174,7 @@ impl Hub {
     pub async fn command(&self, node_id: Uuid, action: Action, timeout: Duration) -> Result<Outcome> {
         let known = self.node(node_id).ok_or_else(|| Error::not_found("node", node_id))?;
         let Some(session) = known.session else { return Err(not_online(node_id, &known.hostname)) };
-        let kind = telemetry::command_kind(&action);
+        let kind = action.kind();
         let outcome = send(session, &known.hostname, action, timeout).await;
         self.0.metrics.observe_command(kind, telemetry::code_of(&outcome));
         outcome

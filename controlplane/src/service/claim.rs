@@ -70,8 +70,8 @@ impl ClaimService for Claims {
         Ok(Response::new(ListClaimsResponse {
             claims: page.items.into_iter().map(|claim| self.show(claim)).collect(),
             total: page.total,
-            page: i32::try_from(window.page).unwrap_or(i32::MAX),
-            limit: i32::try_from(window.limit).unwrap_or(i32::MAX),
+            page: window.page,
+            limit: window.limit,
         }))
     }
 

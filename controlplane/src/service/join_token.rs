@@ -63,8 +63,8 @@ impl JoinTokenService for JoinTokens {
         Ok(Response::new(ListJoinTokensResponse {
             join_tokens: page.items.into_iter().map(|token| convert::join_token(token, self.ca_hash.clone())).collect(),
             total: page.total,
-            page: i32::try_from(window.page).unwrap_or(i32::MAX),
-            limit: i32::try_from(window.limit).unwrap_or(i32::MAX),
+            page: window.page,
+            limit: window.limit,
         }))
     }
 

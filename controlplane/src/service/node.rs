@@ -65,8 +65,8 @@ impl NodeService for Nodes {
         Ok(Response::new(ListNodesResponse {
             nodes: page.items.into_iter().map(|node| self.show(node, &owners)).collect(),
             total: page.total,
-            page: i32::try_from(window.page).unwrap_or(i32::MAX),
-            limit: i32::try_from(window.limit).unwrap_or(i32::MAX),
+            page: window.page,
+            limit: window.limit,
         }))
     }
 

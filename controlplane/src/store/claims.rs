@@ -150,7 +150,7 @@ impl Store {
                      order by created_at desc, id desc limit $2 offset $3"
                 ))
                 .bind(phase)
-                .bind(page.limit)
+                .bind(i64::from(page.limit))
                 .bind(page.offset())
                 .bind(owner),
             ),
@@ -161,7 +161,7 @@ impl Store {
                     "where ($1 = '' or phase = $1) and deleted_at is null order by created_at desc, id desc limit $2 offset $3"
                 ))
                 .bind(phase)
-                .bind(page.limit)
+                .bind(i64::from(page.limit))
                 .bind(page.offset()),
             ),
         };

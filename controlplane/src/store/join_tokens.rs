@@ -58,7 +58,7 @@ impl Store {
              where revoked_at is null and expires_at > $1 and (max_uses = 0 or uses < max_uses) \
              order by created_at desc, id desc limit $2 offset $3",
         );
-        let items = items.bind(row::ms(now)).bind(page.limit).bind(page.offset());
+        let items = items.bind(row::ms(now)).bind(i64::from(page.limit)).bind(page.offset());
         let rows = items.fetch_all(&mut *connection).await.doing(CONTEXT)?;
         let items = rows.iter().map(join_token).collect::<Result<_, _>>().doing(CONTEXT)?;
         Ok(Page { items, total })

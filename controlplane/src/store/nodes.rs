@@ -81,7 +81,7 @@ impl Store {
             "select id, machine_id, hostname, stage, facts, last_seen_at, created_at from nodes \
              order by hostname, id limit $1 offset $2",
         );
-        let rows = query.bind(page.limit).bind(page.offset()).fetch_all(&mut *connection).await.doing(CONTEXT)?;
+        let rows = query.bind(i64::from(page.limit)).bind(page.offset()).fetch_all(&mut *connection).await.doing(CONTEXT)?;
         let mut items = read_all(&rows)?;
         gpus::attach(&mut connection, &mut items).await?;
         Ok(Page { items, total })
