@@ -1,6 +1,7 @@
 //! Docker and the registry, seen beside the system: images to run, and what really runs.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,14 +9,10 @@ use serde_json::Value;
 
 use super::skip;
 
-/// Its programs end as soon as they are asked: the first process of a container takes no notice of SIGTERM.
-const DOCKERFILE: &str = r#"
-FROM scratch
-COPY busybox /bin/busybox
-RUN ["/bin/busybox", "--install", "/bin"]
-STOPSIGNAL SIGKILL
-CMD ["sleep", "3600"]
-"#;
+const BUSYBOX: &str = "/bin/busybox";
+
+/// What containers run: a program that ends when it is asked to, which `sleep` as a first process does not.
+const PROGRAM: &str = r#"CMD ["sh", "-c", "trap exit TERM; sleep 3600 & wait"]"#;
 
 /// A Docker daemon that answers, and a registry it can pull from.
 pub(crate) struct Docker {
@@ -42,7 +39,7 @@ impl Docker {
             "Docker does not answer"
         } else if std::net::TcpStream::connect(&registry).is_err() {
             "no registry answers"
-        } else if !Path::new("/bin/busybox").exists() {
+        } else if !Path::new(BUSYBOX).exists() {
             "there is no static /bin/busybox"
         } else {
             return Some(Self { registry });
@@ -51,16 +48,24 @@ impl Docker {
         None
     }
 
-    /// Builds an image with nothing but busybox in it under a name of its own, and leaves it in the registry only.
+    /// Makes an image with nothing but busybox in it, and leaves it in the registry only. It is imported, not built: images
+    /// from one build share what other tests remove meanwhile.
     pub(crate) fn image(&self) -> Image {
-        let name = format!("{}/utopia-test/{}:1", self.registry, uuid::Uuid::new_v4().simple());
+        let image = Image { name: format!("{}/utopia-test/{}:1", self.registry, uuid::Uuid::new_v4().simple()) };
         let directory = tempfile::tempdir().unwrap();
-        fs::copy("/bin/busybox", directory.path().join("busybox")).unwrap();
-        fs::write(directory.path().join("Dockerfile"), DOCKERFILE).unwrap();
-        must(&["build", "--quiet", "--tag", &name, directory.path().to_str().unwrap()]);
-        must(&["push", "--quiet", &name]);
-        must(&["rmi", "--no-prune", &name]);
-        Image { name }
+        let bin = directory.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::copy(BUSYBOX, bin.join("busybox")).unwrap();
+        let applets = output(Command::new(BUSYBOX).arg("--list"));
+        for applet in applets.lines().filter(|applet| *applet != "busybox") {
+            symlink("busybox", bin.join(applet)).unwrap();
+        }
+        let archive = directory.path().join("root.tar");
+        output(Command::new("tar").arg("-C").arg(directory.path()).arg("-cf").arg(&archive).arg("bin"));
+        must(&["import", "--change", PROGRAM, archive.to_str().unwrap(), &image.name]);
+        must(&["push", "--quiet", &image.name]);
+        must(&["rmi", &image.name]);
+        image
     }
 
     /// A name in the registry under which there is no image.
@@ -109,12 +114,19 @@ impl Drop for Image {
     }
 }
 
-/// What the command wrote; none when it failed.
+/// What docker wrote; none when it failed.
 fn docker(arguments: &[&str]) -> Option<String> {
     let output = Command::new("docker").args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }
 
 fn must(arguments: &[&str]) -> String {
-    docker(arguments).unwrap_or_else(|| panic!("docker {} failed", arguments.join(" ")))
+    output(Command::new("docker").args(arguments))
+}
+
+/// What the command wrote; it must succeed.
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
