@@ -82,7 +82,8 @@ impl Agent {
         let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_CAP);
         loop {
             let mut counted = Counted::new(&shared.meter);
-            let Some(ended) = shared.cancel.run_until_cancelled(self.session(&shared, &mut counted)).await else { return };
+            let session = Box::pin(self.session(&shared, &mut counted));
+            let Some(ended) = shared.cancel.run_until_cancelled(session).await else { return };
             if counted.online {
                 backoff.reset();
             }

@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::init(LogFormat::Text, "warn");
     let cancel = CancellationToken::new();
-    utopia_gateway::process::main(run(cli.command, cancel.clone()), cancel).await
+    utopia_gateway::process::main(Box::pin(run(cli.command, cancel.clone())), cancel).await
 }
 
 async fn run(command: Command, cancel: CancellationToken) -> anyhow::Result<()> {
