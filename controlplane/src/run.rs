@@ -8,11 +8,11 @@ use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{service::Routes, transport::Server};
+use tonic::service::Routes;
 use tower::Layer as _;
 use utopia_certs::{
     Authority, secret_file,
-    tls::{self, ClientAuth, ServerIdentity},
+    tls::{self, ServerIdentity},
 };
 use utopia_gateway::{
     listener,
@@ -43,7 +43,7 @@ use crate::{
     config::Config,
     link::{Hub, liveness, service::LinkService},
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
-    server,
+    server::{self, Peers},
     service::{claim::Claims, enrolment::Enrolment, iam::Iam, join_token::JoinTokens, node::Nodes, node_agent::NodeAgents},
     store::{self, Store},
     telemetry::Metrics,
@@ -60,6 +60,8 @@ pub struct Started {
     pub http_addr: SocketAddr,
     /// Where gRPC is.
     pub grpc_addr: SocketAddr,
+    /// Where gRPC is for gateways, if it is on.
+    pub internal_addr: Option<SocketAddr>,
     /// The CA that agents pin.
     pub ca_hash: String,
     /// A join token for one agent, good for ten minutes.
@@ -153,6 +155,7 @@ impl ControlPlane {
         let background = CancellationToken::new();
         let http_addr = listeners.http.local_addr()?;
         let grpc_addr = listeners.grpc.local_addr()?;
+        let internal_addr = listeners.internal.as_ref().map(TcpListener::local_addr).transpose()?;
 
         let (health_reporter, health) = tonic_health::server::health_reporter();
         health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
@@ -169,23 +172,29 @@ impl ControlPlane {
         let mut servers = tokio::task::JoinSet::<anyhow::Result<()>>::new();
         let http = serve::http(listeners.http, http, cancel.clone(), GRACE);
         servers.spawn(async { Ok(http.await?) });
-        let serve_grpc = |listener, auth, server: Server| {
-            let tls = tls::server_config(identity.clone(), self.authority.certificate_der(), auth)?;
-            let incoming = server::incoming(listener, tls, self.metrics.clone(), &tracker, cancel.clone());
+        let serve_grpc = |listener, peers: Peers| {
+            let tls = tls::server_config(identity.clone(), self.authority.certificate_der(), peers.client_auth())?;
+            let incoming = server::incoming(listener, tls, peers, self.metrics.clone(), &tracker, cancel.clone());
             let shutdown = cancel.clone().cancelled_owned();
             let stack = stack.clone();
-            anyhow::Ok(async move { Ok(server.serve_with_incoming_shutdown(stack, incoming, shutdown).await?) })
+            anyhow::Ok(async move { Ok(peers.server().serve_with_incoming_shutdown(stack, incoming, shutdown).await?) })
         };
-        servers.spawn(serve_grpc(listeners.grpc, ClientAuth::Optional, server::public())?);
+        servers.spawn(serve_grpc(listeners.grpc, Peers::All)?);
         if let Some(listener) = listeners.internal {
-            servers.spawn(serve_grpc(listener, ClientAuth::Required, server::internal())?);
+            servers.spawn(serve_grpc(listener, Peers::Gateways)?);
         }
 
         tracing::info!(http = %http_addr, grpc = %grpc_addr, "control plane is ready");
         if let Some(started) = started {
             let token = self.join_tokens.create(SignedDuration::from_mins(10), 1, "local agent".into(), None).await?;
             // Whoever asked may have given up.
-            let _ = started.send(Started { http_addr, grpc_addr, ca_hash: token.ca_hash, local_join_token: token.token });
+            let _ = started.send(Started {
+                http_addr,
+                grpc_addr,
+                internal_addr,
+                ca_hash: token.ca_hash,
+                local_join_token: token.token,
+            });
         }
         let result = tokio::select! {
             () = cancel.cancelled() => Ok(()),

@@ -22,7 +22,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::{Server, server::Connected};
-use utopia_certs::identity::PeerIdentity;
+use utopia_certs::{PeerIdentity, tls::ClientAuth};
 
 use crate::telemetry::Metrics;
 
@@ -45,16 +45,36 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Resets that the clients of one gateway may cause before its connection is cut; the library's limit is meant for single clients.
 const GATEWAY_RESETS: usize = 10_000;
 
-/// The settings of the listener for agents and clients.
-pub(crate) fn public() -> Server {
-    Server::builder().http2_keepalive_interval(Some(KEEPALIVE_INTERVAL)).http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+/// Whom a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peers {
+    /// Agents and clients, with a certificate or without.
+    All,
+    /// Gateways, by their certificates.
+    Gateways,
 }
 
-/// The settings of the listener for gateways, which carry the calls of many clients.
-pub(crate) fn internal() -> Server {
-    public()
-        .http2_max_pending_accept_reset_streams(Some(GATEWAY_RESETS))
-        .http2_max_local_error_reset_streams(Some(GATEWAY_RESETS))
+impl Peers {
+    /// What TLS asks of them.
+    pub(crate) fn client_auth(self) -> ClientAuth {
+        match self {
+            Self::All => ClientAuth::Optional,
+            Self::Gateways => ClientAuth::Required,
+        }
+    }
+
+    /// The settings of a server for them.
+    pub(crate) fn server(self) -> Server {
+        let server =
+            Server::builder().http2_keepalive_interval(Some(KEEPALIVE_INTERVAL)).http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+        match self {
+            Self::All => server,
+            // They carry the calls of many clients.
+            Self::Gateways => server
+                .http2_max_pending_accept_reset_streams(Some(GATEWAY_RESETS))
+                .http2_max_local_error_reset_streams(Some(GATEWAY_RESETS)),
+        }
+    }
 }
 
 /// Who is at the other end of a connection.
@@ -81,16 +101,17 @@ impl Connected for Connection {
     }
 }
 
-/// Accepts until cancelled, and yields connections whose handshake is done.
+/// Accepts until cancelled, and yields connections whose handshake is done and whose peer is welcome.
 pub(crate) fn incoming(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
+    welcome: Peers,
     metrics: Arc<Metrics>,
     tracker: &TaskTracker,
     cancel: CancellationToken,
 ) -> ReceiverStream<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(READY_CONNECTIONS);
-    let acceptor = Acceptor { tls: TlsAcceptor::from(tls), ready, metrics };
+    let acceptor = Acceptor { tls: TlsAcceptor::from(tls), welcome, ready, metrics };
     let handshakes = tracker.clone();
     tracker.spawn(async move {
         cancel.clone().run_until_cancelled(acceptor.run(listener, handshakes, cancel)).await;
@@ -101,6 +122,7 @@ pub(crate) fn incoming(
 #[derive(Clone)]
 struct Acceptor {
     tls: TlsAcceptor,
+    welcome: Peers,
     ready: mpsc::Sender<io::Result<Connection>>,
     metrics: Arc<Metrics>,
 }
@@ -141,6 +163,10 @@ impl Acceptor {
         let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let peer = certificate.map(|certificate| PeerIdentity::from_certificate(certificate)).transpose();
         let peer = peer.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?.map(Arc::new);
+        let is_gateway = matches!(peer.as_deref(), Some(PeerIdentity::Gateway(_)));
+        if self.welcome == Peers::Gateways && !is_gateway {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only gateways are welcome here"));
+        }
         Ok(Connection { stream, info: ConnectionInfo { address, peer } })
     }
 

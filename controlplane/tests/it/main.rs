@@ -20,6 +20,7 @@ mod authorization;
 mod claim_life;
 mod claims;
 mod enrolment;
+mod internal;
 mod link;
 mod node_loss;
 mod node_operations;
