@@ -63,12 +63,20 @@ http_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\n
 
 docker_answers() { docker info >/dev/null 2>&1; }
 
+# After a crash, a file with a process id that another program has now would keep a server from starting.
+forget_dead() {
+  local name=$1 file=$2
+  if [[ -f $file && $(cat "/proc/$(<"$file")/comm" 2>/dev/null) != "$name" ]]; then rm -f "$file"; fi
+}
+
 docker_up() {
   if ! command -v dockerd >/dev/null; then
     skip "docker: there is no dockerd"
   elif [[ $(id -u) != 0 ]]; then
     skip "docker: it is not running, and only root can start it"
   else
+    forget_dead dockerd /var/run/docker.pid
+    forget_dead containerd /var/run/docker/containerd/containerd.pid
     start docker dockerd
     await docker
   fi
