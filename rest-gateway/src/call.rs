@@ -129,7 +129,7 @@ impl<S: Upstream> Gateway<S> {
         parts.headers.insert(REQUEST_ID, id.clone());
         let mut response = self.answer(&parts, body).await;
         response.headers_mut().insert(REQUEST_ID, id);
-        if parts.method == Method::HEAD { response.map(|_| HttpBody::empty()) } else { response }
+        if parts.method == Method::HEAD { without_body(response) } else { response }
     }
 
     async fn answer(&self, parts: &Parts, body: HttpBody) -> Response {
@@ -268,6 +268,14 @@ impl<S: Upstream> Gateway<S> {
         response.headers_mut().extend(headers);
         Ok(response)
     }
+}
+
+/// The answer to HEAD: it says how long the body would be.
+fn without_body(mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| HttpBody::empty())
 }
 
 fn success(call: &Call, route: &Route, message: &[u8]) -> Result<Response, Status> {

@@ -131,8 +131,10 @@ async fn other_methods_and_paths_are_told_apart() {
     assert_eq!(answer.headers["allow"], "DELETE, GET, HEAD, OPTIONS");
     let answer = ask(&router, request(Method::OPTIONS, "/api/gpu-claims", "")).await;
     assert_eq!((answer.status, &answer.headers["allow"]), (StatusCode::NO_CONTENT, &"GET, HEAD, OPTIONS, POST".parse().unwrap()));
+    let length = get("/api/gpu-claims/a").await.text.len().to_string();
     let answer = ask(&router, request(Method::HEAD, "/api/gpu-claims/a", "")).await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, ""));
+    assert_eq!(answer.headers["content-length"].to_str().unwrap(), length);
 
     assert_eq!(get("/nothing").await.json(), json!({"error": "there is nothing at this path", "code": "NotFound"}));
     assert_eq!(
