@@ -13,6 +13,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use utopia_gateway::process;
 
 use crate::output::{printable, say};
 
@@ -26,7 +27,7 @@ async fn main() -> ExitCode {
         // Whoever read the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {}", printable(&format!("{error:#}"))));
+            say(&format!("error: {}", printable(&process::sentence(&error))));
             if let Some(hint) = error.downcast_ref::<client::Error>().and_then(client::Error::hint) {
                 say(&format!("hint: {hint}"));
             }

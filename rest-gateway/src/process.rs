@@ -41,8 +41,36 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // There is nobody left to tell when standard error is closed.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", sentence(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error with its causes; one that has told its cause already does not tell it twice.
+#[must_use]
+pub fn sentence(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |told, cause| {
+        let cause = cause.to_string();
+        if told.ends_with(&cause) { told } else { format!("{told}: {cause}") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot read it: {0}")]
+        struct Telling(#[source] std::io::Error);
+
+        let told = anyhow::Error::from(Telling(std::io::Error::other("no disk")));
+        assert_eq!(sentence(&told.context("start")), "start: cannot read it: no disk");
+        let silent = Err::<(), _>(anyhow!("no disk")).context("cannot read it").unwrap_err();
+        assert_eq!(sentence(&silent), "cannot read it: no disk");
     }
 }
