@@ -2,12 +2,18 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 14] = [
     "google/api/annotations.proto",
     "utopia/api/v1/options.proto",
     "utopia/iam/v1/iam.proto",
+    "utopia/iam/v1/account.proto",
+    "utopia/iam/v1/user.proto",
+    "utopia/iam/v1/api_token.proto",
     "utopia/node/v1/agent_api.proto",
     "utopia/node/v1/node.proto",
+    "utopia/host/v1/host.proto",
+    "utopia/machine/v1/machine.proto",
+    "utopia/audit/v1/audit.proto",
     "utopia/claim/v1/claim.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",

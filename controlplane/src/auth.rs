@@ -2,6 +2,7 @@
 //!
 //! [`guard`] finds out who is calling and decides, by the contract's options alone, whether they may.
 
+pub mod credentials;
 pub mod guard;
 pub mod identity;
 pub mod jwt;

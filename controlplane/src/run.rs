@@ -33,6 +33,7 @@ use utopia_proto::{
 
 use crate::{
     auth::{
+        credentials::Credentials,
         guard::{Guard, GuardLayer},
         jwt::Tokens,
         keys::KeyRing,
@@ -161,7 +162,7 @@ impl ControlPlane {
         health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
         let routes = self.routes()?.add_service(health);
         let requests = RequestMetrics::register(&mut self.registry);
-        let guard = GuardLayer::new(Arc::new(policies()), self.tokens.clone(), Arc::new(|_, _| Ok(())));
+        let guard = GuardLayer::new(Arc::new(policies()), Credentials::new(self.tokens.clone()), Arc::new(|_, _| Ok(())));
         let stack: Stack = requests.layer(guard.layer(routes.prepare()));
 
         let identity =

@@ -4,6 +4,7 @@
 //! on PostgreSQL several replicas write at once, and there a lost race shows in the number of changed rows, not as an error.
 //! Nothing here decides: placing, quota policy and retries are the callers'.
 
+mod audit;
 mod batch;
 mod claims;
 mod enrolment;

@@ -35,4 +35,7 @@ package!(api, "Method options.", "/utopia.api.v1.rs");
 package!(iam, "People.", "/utopia.iam.v1.rs");
 package!(node, "Nodes and the node API.", "/utopia.node.v1.rs");
 package!(claim, "GPU claims.", "/utopia.claim.v1.rs");
+package!(host, "Hosts.", "/utopia.host.v1.rs");
+package!(machine, "Machines reached over SSH.", "/utopia.machine.v1.rs");
+package!(audit, "The audit log.", "/utopia.audit.v1.rs");
 package!(link, "The agents' link and enrolment.", "/utopia.link.v1.rs", "/link/utopia.link.v1.rs");

@@ -2,12 +2,13 @@
 //!
 //! Nothing here knows a method by name. A method without the option is refused by whoever asks the table.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 
-pub use crate::api::v1::{Access, Limit, Operation};
+use crate::api::v1::Audit;
+pub use crate::api::v1::{Access, Limit, Operation, Owner};
 
 /// The number of the method option `utopia.api.v1.operation`.
 const OPERATION: u32 = 50100;
@@ -19,11 +20,24 @@ pub struct MethodPolicy {
     pub access: Access,
     /// Which rate limit it falls under.
     pub limit: Limit,
+    /// Whose things it reaches.
+    pub owner: Owner,
+}
+
+/// What the audit log records of one method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditPolicy {
+    /// The kind of resource it changes, e.g. `claim`.
+    pub resource: Box<str>,
+    /// The method's name, e.g. `CreateClaim`.
+    pub action: Box<str>,
+    /// The field of the request that names the one resource.
+    pub id_field: Box<str>,
 }
 
 /// The policies of all methods, by gRPC path (`/package.Service/Method`).
 #[derive(Debug, Clone)]
-pub struct Policies(HashMap<Box<str>, MethodPolicy>);
+pub struct Policies(HashMap<Box<str>, (MethodPolicy, Option<Arc<AuditPolicy>>)>);
 
 impl Policies {
     /// Reads the options of every method in the pool. Methods without an operation are left out.
@@ -32,8 +46,9 @@ impl Policies {
         let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
         let entry = |method: prost_reflect::MethodDescriptor| {
             let operation = operation(&method)?;
-            let policy = MethodPolicy { access: operation.access(), limit: operation.limit() };
-            Some((grpc_path(&method).into(), policy))
+            let policy = MethodPolicy { access: operation.access(), limit: operation.limit(), owner: operation.owner() };
+            let audit = operation.audit.map(|audit| Arc::new(audit_policy(&method, audit)));
+            Some((grpc_path(&method).into(), (policy, audit)))
         };
         Self(methods.filter_map(entry).collect())
     }
@@ -41,18 +56,30 @@ impl Policies {
     /// The policy of a gRPC path; none for a method that is unknown or has no option.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<MethodPolicy> {
-        self.0.get(path).copied()
+        self.0.get(path).map(|(policy, _)| *policy)
+    }
+
+    /// What the audit log records of a gRPC path; none for a method that is not recorded.
+    #[must_use]
+    pub fn audit(&self, path: &str) -> Option<&Arc<AuditPolicy>> {
+        self.0.get(path)?.1.as_ref()
     }
 
     /// Adds a method of a standard service, for anybody and without a limit.
     pub fn open(&mut self, path: &str) {
-        self.0.insert(path.into(), MethodPolicy { access: Access::Public, limit: Limit::None });
+        let policy = MethodPolicy { access: Access::Public, limit: Limit::None, owner: Owner::Unspecified };
+        self.0.insert(path.into(), (policy, None));
     }
 
     /// All methods with their policies, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, MethodPolicy)> {
-        self.0.iter().map(|(path, policy)| (&**path, *policy))
+        self.0.iter().map(|(path, (policy, _))| (&**path, *policy))
     }
+}
+
+fn audit_policy(method: &prost_reflect::MethodDescriptor, audit: Audit) -> AuditPolicy {
+    let id_field = if audit.id_field.is_empty() { "id" } else { &*audit.id_field };
+    AuditPolicy { resource: audit.resource.into(), action: method.name().into(), id_field: id_field.into() }
 }
 
 /// The path under which gRPC calls a method.
@@ -94,7 +121,7 @@ mod tests {
         assert_eq!(policies.get("/utopia.claim.v1.ClaimService/Nothing"), None);
         assert_eq!(
             policies.get("/utopia.claim.v1.ClaimService/CreateClaim"),
-            Some(MethodPolicy { access: Access::User, limit: Limit::General })
+            Some(MethodPolicy { access: Access::User, limit: Limit::General, owner: Owner::Unspecified })
         );
     }
 }

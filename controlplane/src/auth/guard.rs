@@ -7,10 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::{
-    FutureExt as _,
-    future::{Either, Ready, ready},
-};
+use futures_util::future::{Either, Ready, ready};
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use tonic::{Code, Status, body::Body};
 use tower::Service;
@@ -23,10 +20,10 @@ use utopia_proto::{
 };
 
 use super::{
-    identity::{Caller, Identity, Person},
-    jwt::{self, Tokens},
+    credentials::Credentials,
+    identity::{Caller, Identity},
 };
-use crate::{error::Result, server::ConnectionInfo};
+use crate::{error::Result, model::audit::Trail, server::ConnectionInfo};
 
 /// Decides whether a call is within its limits.
 pub type Limiter = Arc<dyn Fn(MethodPolicy, &Identity) -> Result<(), Status> + Send + Sync>;
@@ -35,21 +32,34 @@ pub type Limiter = Arc<dyn Fn(MethodPolicy, &Identity) -> Result<(), Status> + S
 #[derive(Clone)]
 pub struct GuardLayer {
     policies: Arc<Policies>,
-    tokens: Tokens,
+    credentials: Credentials,
     limiter: Limiter,
 }
 
 impl GuardLayer {
     /// A guard over the methods that the policies name; all others are refused.
     #[must_use]
-    pub fn new(policies: Arc<Policies>, tokens: Tokens, limiter: Limiter) -> Self {
-        Self { policies, tokens, limiter }
+    pub fn new(policies: Arc<Policies>, credentials: Credentials, limiter: Limiter) -> Self {
+        Self { policies, credentials, limiter }
     }
 
     /// The policy of the method, and who is calling as far as the connection tells.
     fn policy(&self, path: &str) -> Result<MethodPolicy, Status> {
         let unknown = || status(Code::Unimplemented, "UnknownMethod", "there is no such method", None);
         self.policies.get(path).ok_or_else(unknown)
+    }
+
+    /// Who is about to do what, if the audit log is to know.
+    fn trail<B>(&self, request: &Request<B>, identity: &Identity) -> Option<Trail> {
+        let audit = self.policies.audit(request.uri().path())?;
+        Some(Trail {
+            user: identity.caller.to_string(),
+            address: identity.address,
+            resource: audit.resource.clone(),
+            action: audit.action.clone(),
+            method: request.uri().path().into(),
+            request_id: request_id(request.headers()).to_owned(),
+        })
     }
 
     fn admit(&self, policy: MethodPolicy, identity: &Identity) -> Result<(), Status> {
@@ -73,10 +83,6 @@ fn peer<B>(request: &Request<B>) -> Identity {
         None => Caller::Anonymous,
     };
     Identity { caller, address }
-}
-
-fn person(token: jwt::Identity) -> Caller {
-    Caller::Person(Person { id: token.user_id, username: token.username, role: token.role })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Status> {
@@ -148,19 +154,18 @@ where
         };
         let identity = peer(&request);
         let Some(token) = token else { return Either::Left(self.proceed(request, policy, identity, span)) };
-        // A token that does not hold is refused also where none is needed: the caller believes to be somebody. Its key is at hand
-        // unless another replica has just made it.
-        match self.layer.tokens.verify(token).now_or_never() {
-            Some(Ok(token)) => Either::Left(self.proceed(request, policy, Identity { caller: person(token), ..identity }, span)),
+        // A token that does not hold is refused also where none is needed: the caller believes to be somebody.
+        match self.layer.credentials.at_hand(token) {
+            Some(Ok(caller)) => Either::Left(self.proceed(request, policy, Identity { caller, ..identity }, span)),
             Some(Err(error)) => Either::Left(refuse(&span, &error.into())),
             None => {
-                let (token, tokens) = (token.to_owned(), self.layer.tokens.clone());
+                let (token, credentials) = (token.to_owned(), self.layer.credentials.clone());
                 // The clone takes the place of the service that is ready.
                 let inner = self.inner.clone();
                 let mut guard = Self { layer: self.layer.clone(), inner: std::mem::replace(&mut self.inner, inner) };
                 Either::Right(Box::pin(async move {
-                    let proceeding = match tokens.verify(&token).await {
-                        Ok(token) => guard.proceed(request, policy, Identity { caller: person(token), ..identity }, span),
+                    let proceeding = match credentials.caller(&token).await {
+                        Ok(caller) => guard.proceed(request, policy, Identity { caller, ..identity }, span),
                         Err(error) => refuse(&span, &error.into()),
                     };
                     drop(guard);
@@ -187,6 +192,9 @@ impl<S> Guard<S> {
         }
         if let Err(status) = self.layer.admit(policy, &identity) {
             return refuse(&span, &status);
+        }
+        if let Some(trail) = self.layer.trail(&request, &identity) {
+            request.extensions_mut().insert(trail);
         }
         request.extensions_mut().insert(identity);
         Either::Right(self.inner.call(request).instrument(span))

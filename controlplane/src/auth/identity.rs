@@ -1,12 +1,12 @@
 //! Who is calling.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use tonic::{Code, Status};
 use utopia_proto::{api::v1::Access, status::status};
 use uuid::Uuid;
 
-use crate::model::Role;
+use crate::model::{Role, audit::Trail};
 
 /// A person, as their token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,18 @@ pub enum Caller {
     Gateway,
 }
 
+impl fmt::Display for Caller {
+    /// As the audit log names them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => Ok(()),
+            Self::Person(person) => f.write_str(&person.username),
+            Self::Node(id) => write!(f, "node:{id}"),
+            Self::Gateway => f.write_str("gateway"),
+        }
+    }
+}
+
 /// Who is calling, and from where. The guard puts it on every request.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -60,6 +72,14 @@ impl Identity {
     #[must_use]
     pub fn of<T>(request: &tonic::Request<T>) -> Self {
         request.extensions().get::<Self>().cloned().unwrap_or(Self { caller: Caller::Anonymous, address: None })
+    }
+
+    /// Who is about to do what, as the audit log shall know it.
+    #[must_use]
+    pub fn trail<T>(request: &tonic::Request<T>) -> Trail {
+        let trail = request.extensions().get::<Trail>();
+        // Only a method without the contract's option has none.
+        trail.cloned().unwrap_or_else(|| Trail::system("", ""))
     }
 
     /// The person calling.
