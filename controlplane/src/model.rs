@@ -1,6 +1,7 @@
 //! What the control plane remembers: users, nodes, join tokens and claims, as the store gives them. No I/O, no gRPC.
 
 pub mod audit;
+pub mod selector;
 
 use std::{fmt, str::FromStr};
 

@@ -8,7 +8,10 @@ use utopia_proto::{
 };
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    model::selector::{self, Labels, Selector},
+};
 
 /// The longest image reference in characters.
 const MAX_IMAGE: usize = 512;
@@ -86,6 +89,25 @@ pub fn text(field: impl Into<Cow<'static, str>>, value: &str, max: usize) -> Res
         return Err(Error::invalid(field, "must not contain control characters"));
     }
     Ok(())
+}
+
+/// The labels of one thing.
+///
+/// # Errors
+/// `Invalid` with the path of the label that breaks its rule.
+pub fn labels(field: &'static str, labels: &Labels) -> Result<()> {
+    selector::check(labels).map_err(|(key, rule)| match key {
+        "" => Error::invalid(field, rule.to_string()),
+        key => Error::invalid(format!("{field}.{}", shorten(key)), rule.to_string()),
+    })
+}
+
+/// A label selector.
+///
+/// # Errors
+/// `Invalid` when it cannot be read.
+pub fn selector(field: &'static str, text: &str) -> Result<Selector> {
+    text.parse().map_err(|error: selector::Unusable| Error::invalid(field, error.to_string()))
 }
 
 /// A claim's specification.
