@@ -1,6 +1,7 @@
 //! The contract of the control plane: Rust types of every message and service in `proto/utopia`, the descriptors with
 //! their options and comments, and what is derived from the options.
 
+pub mod chain;
 pub mod codec;
 mod command;
 pub mod policy;

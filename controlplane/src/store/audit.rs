@@ -4,9 +4,9 @@
 //! the chain orders those who append, and is held no longer than that.
 
 use jiff::Timestamp;
-use ring::digest;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
+use utopia_proto::chain::link_hash;
 use uuid::Uuid;
 
 use super::{Doing as _, Store, row};
@@ -83,12 +83,4 @@ async fn append_with(
     let advance = sqlx::query("update audit_head set hash = $1 where id = 1").bind(hash);
     advance.execute(&mut *connection).await.doing(CONTEXT)?;
     Ok(())
-}
-
-/// The hash of a link: SHA-256 of the hash before and the payload, as lower-case hex.
-fn link_hash(previous_hash: &str, payload: &str) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(previous_hash.as_bytes());
-    context.update(payload.as_bytes());
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
