@@ -1,6 +1,6 @@
 //! What can go wrong, free of any transport, and its one translation into a gRPC status.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use tonic::{Code, Status};
 
@@ -31,6 +31,12 @@ pub enum Error {
         /// The rule, as the end of a sentence that begins with the field.
         rule: Cow<'static, str>,
     },
+    /// A field that must be given is missing or empty.
+    #[error("{field}: must be given")]
+    Missing {
+        /// Path of the field as in JSON.
+        field: Cow<'static, str>,
+    },
     /// Things do not stand so that it could be done.
     #[error("{message}")]
     FailedPrecondition {
@@ -54,6 +60,16 @@ pub enum Error {
         reason: &'static str,
         /// A sentence.
         message: String,
+    },
+    /// Too many, or too often.
+    #[error("{message}")]
+    Exhausted {
+        /// A stable word.
+        reason: &'static str,
+        /// A sentence.
+        message: String,
+        /// When it is worth another try, if waiting helps.
+        retry_after: Option<Duration>,
     },
     /// Something this depends on is away.
     #[error("{message}")]
@@ -89,6 +105,11 @@ impl Error {
         Self::Invalid { field: field.into(), rule: rule.into() }
     }
 
+    /// A field that must be given is missing or empty.
+    pub fn missing(field: impl Into<Cow<'static, str>>) -> Self {
+        Self::Missing { field: field.into() }
+    }
+
     /// No such thing.
     pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
         Self::NotFound { kind, name: name.to_string() }
@@ -110,10 +131,11 @@ impl Error {
         match self {
             Self::NotFound { .. } => Code::NotFound,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
-            Self::Invalid { .. } => Code::InvalidArgument,
+            Self::Invalid { .. } | Self::Missing { .. } => Code::InvalidArgument,
             Self::FailedPrecondition { .. } => Code::FailedPrecondition,
             Self::Unauthenticated { .. } => Code::Unauthenticated,
             Self::Denied { .. } => Code::PermissionDenied,
+            Self::Exhausted { .. } => Code::ResourceExhausted,
             Self::Unavailable { .. } => Code::Unavailable,
             Self::DeadlineExceeded { .. } => Code::DeadlineExceeded,
             Self::Node(status) => status.code(),
@@ -129,6 +151,11 @@ impl From<Error> for Status {
         match &error {
             Error::NotFound { .. } => status("NotFound", None),
             Error::Invalid { field, .. } => status("InvalidField", Some(field)),
+            Error::Missing { field } => status("MissingField", Some(field)),
+            Error::Exhausted { reason, retry_after: Some(after), .. } => {
+                utopia_proto::status::retry_after(error.code(), reason, &message, *after)
+            }
+            Error::Exhausted { reason, retry_after: None, .. } => status(reason, None),
             Error::AlreadyExists { reason, .. } | Error::Unauthenticated { reason, .. } | Error::Denied { reason, .. } => {
                 status(reason, None)
             }

@@ -1,6 +1,8 @@
 //! One way to say that something went wrong: a gRPC status with a stable reason.
 
-use tonic::{Code, Status};
+use std::time::Duration;
+
+use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The `domain` of every `ErrorInfo` the product sends.
@@ -15,6 +17,18 @@ pub fn status(code: Code, reason: &str, message: &str, field: Option<&str>) -> S
         details.add_bad_request_violation(field, message);
     }
     Status::with_error_details(code, message, details)
+}
+
+/// A status that says when it is worth another try: in its details, and in whole seconds, rounded up, as the metadata `retry-after`.
+#[must_use]
+pub fn retry_after(code: Code, reason: &str, message: &str, after: Duration) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, DOMAIN, [] as [(String, String); 0]);
+    details.set_retry_info(Some(after));
+    let mut status = Status::with_error_details(code, message, details);
+    let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
+    status.metadata_mut().insert("retry-after", MetadataValue::from(seconds));
+    status
 }
 
 /// The `reason` of a status, or the CamelCase name of its code.
@@ -65,6 +79,18 @@ mod tests {
         let received = Status::from_header_map(&headers).unwrap();
         assert_eq!(reason(&received), "InvalidField");
         assert_eq!(field(&received).as_deref(), Some("spec.resources.gpuCount"));
+    }
+
+    #[test]
+    fn when_to_try_again_is_said_in_whole_seconds() {
+        for (after_ms, seconds) in [(0, "0"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            let after = Duration::from_millis(after_ms);
+            let sent = retry_after(Code::ResourceExhausted, "RateLimited", "too many", after);
+            let received = Status::from_header_map(&sent.into_http::<()>().into_parts().0.headers).unwrap();
+            assert_eq!(received.metadata().get("retry-after").unwrap(), seconds);
+            assert_eq!(received.get_details_retry_info().unwrap().retry_delay, Some(after));
+            assert_eq!(reason(&received), "RateLimited");
+        }
     }
 
     #[test]
