@@ -43,6 +43,7 @@ use crate::{
     clock::Clock,
     config::Config,
     link::{Hub, liveness, service::LinkService},
+    model::audit::Trail,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
     server::{self, Peers},
     service::{claim::Claims, enrolment::Enrolment, iam::Iam, join_token::JoinTokens, node::Nodes, node_agent::NodeAgents},
@@ -187,7 +188,8 @@ impl ControlPlane {
 
         tracing::info!(http = %http_addr, grpc = %grpc_addr, "control plane is ready");
         if let Some(started) = started {
-            let token = self.join_tokens.create(SignedDuration::from_mins(10), 1, "local agent".into(), None).await?;
+            let trail = Trail::system("join_token", "CreateJoinToken");
+            let token = self.join_tokens.create(SignedDuration::from_mins(10), 1, "local agent".into(), None, &trail).await?;
             // Whoever asked may have given up.
             let _ = started.send(Started {
                 http_addr,
@@ -252,7 +254,7 @@ impl ControlPlane {
         Ok(Routes::new(IamServiceServer::new(iam))
             .add_service(NodeServiceServer::new(nodes))
             .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
-            .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), clock: clock.clone() }))
+            .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(EnrolmentServiceServer::new(enrolment))
             .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))

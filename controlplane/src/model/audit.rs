@@ -80,3 +80,9 @@ impl Change {
         Self { resource_id: id.to_string(), old: None, new: None }
     }
 }
+
+/// Environment as the log shows it: what is set, and not to what.
+pub fn masked_environment(environment: &[String]) -> Vec<String> {
+    let masked = |entry: &String| format!("{}=***", entry.split_once('=').map_or(&**entry, |(name, _)| name));
+    environment.iter().map(masked).collect()
+}

@@ -42,6 +42,7 @@ impl ClaimService for Claims {
 
     async fn create_claim(&self, request: Request<CreateClaimRequest>) -> Result<Response<WireClaim>, Status> {
         let person = Identity::of(&request).person()?;
+        let trail = Identity::trail(&request);
         let CreateClaimRequest { spec, request_id } = request.into_inner();
         let spec = spec.ok_or_else(|| Error::invalid("spec", "must be given"))?;
         validate::claim_spec(&spec)?;
@@ -53,7 +54,7 @@ impl ClaimService for Claims {
             spec,
             now: self.clock.now(),
         };
-        let admitted = self.store.admit_claim(new, person.role).await.map_err(Error::from)?;
+        let admitted = self.store.admit_claim(new, person.role, &trail).await.map_err(Error::from)?;
         if admitted.created {
             tracing::info!(claim = %admitted.claim.id, user = %person.username, gpus = admitted.claim.gpu_count(), "claim accepted");
             self.hub.changed();
@@ -84,7 +85,8 @@ impl ClaimService for Claims {
     async fn delete_claim(&self, request: Request<DeleteClaimRequest>) -> Result<Response<()>, Status> {
         let person = Identity::of(&request).person()?;
         let id = validate::id("claim", &request.get_ref().id)?;
-        if !self.store.delete_claim(id, person.scope(), self.clock.now()).await? {
+        let trail = Identity::trail(&request);
+        if !self.store.delete_claim(id, person.scope(), self.clock.now(), &trail).await? {
             return Err(Error::not_found("claim", id).into());
         }
         tracing::info!(claim = %id, user = %person.username, "claim deleted");

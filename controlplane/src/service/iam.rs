@@ -8,7 +8,7 @@ use utopia_proto::iam::v1::{
 
 use super::{convert, validate};
 use crate::{
-    auth::{jwt::Tokens, password::Passwords},
+    auth::{Identity, jwt::Tokens, password::Passwords},
     clock::Clock,
     error::{Error, Result},
     model::{Role, RolePolicy},
@@ -63,6 +63,7 @@ impl IamService for Iam {
     }
 
     async fn set_role_policy(&self, request: Request<SetRolePolicyRequest>) -> Result<Response<WireRole>, Status> {
+        let trail = Identity::trail(&request);
         let SetRolePolicyRequest { role, policy } = request.into_inner();
         let role: Role = role.parse().map_err(|_| Error::not_found("role", &role))?;
         let policy = policy.ok_or_else(|| Error::invalid("policy", "must be given"))?;
@@ -73,7 +74,7 @@ impl IamService for Iam {
             return Err(Error::invalid("allow_all", "must be true for the role admin").into());
         }
         let policy = RolePolicy { allow_all: policy.allow_all, max_gpu_count: policy.max_gpu_count };
-        self.store.set_role_policy(role, policy).await?;
+        self.store.set_role_policy(role, policy, self.clock.now(), &trail).await?;
         tracing::info!(%role, ?policy, "role policy set");
         Ok(Response::new(convert::role(role, policy)))
     }

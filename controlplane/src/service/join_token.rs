@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::{convert, validate};
 use crate::{
+    auth::Identity,
     clock::Clock,
     error::{Error, Result},
-    model::{self, PageRequest},
+    model::{self, PageRequest, audit::Trail},
     store::{NewJoinToken, Store},
 };
 
@@ -39,6 +40,7 @@ pub struct JoinTokens {
 #[async_trait]
 impl JoinTokenService for JoinTokens {
     async fn create_join_token(&self, request: Request<CreateJoinTokenRequest>) -> Result<Response<JoinToken>, Status> {
+        let trail = Identity::trail(&request);
         let CreateJoinTokenRequest { ttl_seconds, max_uses, description } = request.into_inner();
         let ttl_seconds = if ttl_seconds == 0 { DEFAULT_TTL_SECONDS } else { ttl_seconds };
         if !(1..=MAX_TTL_SECONDS).contains(&ttl_seconds) {
@@ -48,7 +50,7 @@ impl JoinTokenService for JoinTokens {
             return Err(Error::invalid("max_uses", "must not be negative").into());
         }
         validate::text("description", &description, 200)?;
-        let token = self.create(SignedDuration::from_secs(ttl_seconds), max_uses, description, None).await?;
+        let token = self.create(SignedDuration::from_secs(ttl_seconds), max_uses, description, None, &trail).await?;
         tracing::info!(token = %token.id, "join token created");
         Ok(Response::new(token))
     }
@@ -69,8 +71,9 @@ impl JoinTokenService for JoinTokens {
     }
 
     async fn revoke_join_token(&self, request: Request<RevokeJoinTokenRequest>) -> Result<Response<()>, Status> {
+        let trail = Identity::trail(&request);
         let id = request.into_inner().id;
-        if !self.store.revoke_join_token(&id, self.clock.now()).await? {
+        if !self.store.revoke_join_token(&id, self.clock.now(), &trail).await? {
             return Err(Error::not_found("join token", id).into());
         }
         tracing::info!(token = %id, "join token revoked");
@@ -89,6 +92,7 @@ impl JoinTokens {
         max_uses: i32,
         description: String,
         node_id: Option<Uuid>,
+        trail: &Trail,
     ) -> Result<JoinToken> {
         let secret = Secret::generate().map_err(|error| Error::internal("make a join token", error))?;
         let now = self.clock.now();
@@ -103,7 +107,7 @@ impl JoinTokens {
             expires_at: stored.expires_at,
             created_by: None,
         };
-        self.store.create_join_token(new, now).await?;
+        self.store.create_join_token(new, now, trail).await?;
         let token = secret.to_string();
         let command = format!("utopia-agent --server {} --ca-hash {} --join-token {token}", self.server, self.ca_hash);
         Ok(JoinToken { token, command, ..convert::join_token(stored, self.ca_hash.clone()) })

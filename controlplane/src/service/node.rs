@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{convert, join_token::JoinTokens, node_agent, validate};
 use crate::{
+    auth::Identity,
     error::{Error, Result},
     link::{Hub, hub},
     model::{Node, NodeStage, Page, PageRequest},
@@ -83,7 +84,7 @@ impl NodeService for Nodes {
             return Err(Error::FailedPrecondition { reason: "NodeNotPending".into(), message }.into());
         }
         let description = format!("approval of {}", node.hostname);
-        let token = self.join_tokens.create(APPROVAL_LIFETIME, 1, description, Some(node.id)).await?;
+        let token = self.join_tokens.create(APPROVAL_LIFETIME, 1, description, Some(node.id), &Identity::trail(&request)).await?;
         tracing::info!(node = %node.id, "node approved");
         Ok(Response::new(token))
     }

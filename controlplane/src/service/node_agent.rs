@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::{
     link::v1::{command::Action, command_result::Outcome},
@@ -18,6 +19,8 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
     link::Hub,
+    model::audit::{AuditResult, Change, Trail, masked_environment},
+    store::Store,
 };
 
 /// How long a node may take to answer what it has in memory.
@@ -34,6 +37,8 @@ const CREATE_TIMEOUT: Duration = Duration::from_secs(650);
 pub struct NodeAgents {
     /// Reaches the nodes.
     pub hub: Hub,
+    /// Has the audit log.
+    pub store: Store,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -44,15 +49,23 @@ impl NodeAgentService for NodeAgents {
         &self,
         request: Request<CreateContainerRequest>,
     ) -> Result<Response<CreateContainerResponse>, Status> {
+        let trail = Identity::trail(&request);
         let request = request.into_inner();
+        let value = audit_value(&request);
         let outcome = self.ask(&request.node_id.clone(), Action::CreateContainer(request), CREATE_TIMEOUT).await?;
-        if let Outcome::Created(created) = outcome { Ok(Response::new(created)) } else { Err(unexpected().into()) }
+        let Outcome::Created(created) = outcome else { return Err(unexpected().into()) };
+        self.done(&trail, Change::created(&created.container_id, value)).await;
+        Ok(Response::new(created))
     }
 
     async fn delete_container(&self, request: Request<DeleteContainerRequest>) -> Result<Response<()>, Status> {
+        let trail = Identity::trail(&request);
         let request = request.into_inner();
+        let change = Change::deleted(&request.id, json!({ "node_id": request.node_id }));
         let outcome = self.ask(&request.node_id.clone(), Action::DeleteContainer(request), REMOVE_TIMEOUT).await?;
-        if let Outcome::Done(()) = outcome { Ok(Response::new(())) } else { Err(unexpected().into()) }
+        let Outcome::Done(()) = outcome else { return Err(unexpected().into()) };
+        self.done(&trail, change).await;
+        Ok(Response::new(()))
     }
 
     async fn list_containers(&self, request: Request<ListContainersRequest>) -> Result<Response<ListContainersResponse>, Status> {
@@ -92,6 +105,15 @@ impl NodeAgents {
         }
         self.hub.command(validate::id("node", node_id)?, action, timeout).await
     }
+
+    /// Writes down what a node did. It is done: that it could not be written down is for our log, not for the caller.
+    async fn done(&self, trail: &Trail, change: Change) {
+        let resource_id = change.resource_id.clone();
+        if let Err(error) = self.store.record(trail, change, AuditResult::Success, self.clock.now()).await {
+            let Trail { action, user, .. } = trail;
+            tracing::error!(%error, %action, %user, resource_id, "what was done could not be written to the audit log");
+        }
+    }
 }
 
 /// A node's readings, asked of its agent.
@@ -106,6 +128,27 @@ pub async fn metrics(hub: &Hub, node_id: &str) -> Result<NodeMetrics> {
     let action = Action::GetMetrics(GetMetricsRequest { node_id: node_id.to_owned() });
     let outcome = hub.command(id, action, QUERY_TIMEOUT).await?;
     if let Outcome::Metrics(metrics) = outcome { Ok(metrics) } else { Err(unexpected()) }
+}
+
+/// A container to make, as the audit log shows it.
+fn audit_value(request: &CreateContainerRequest) -> Value {
+    let ports = request
+        .port_mappings
+        .iter()
+        .map(|port| json!({ "host_port": port.host_port, "container_port": port.container_port, "protocol": port.protocol }));
+    json!({
+        "node_id": request.node_id,
+        "claim_id": request.claim_id,
+        "image": request.image,
+        "gpu_count": request.gpu_count,
+        "ports": ports.collect::<Vec<_>>(),
+        "env": masked_environment(&request.env_vars),
+        "command": request.command,
+        "working_dir": request.working_dir,
+        "volumes": request.volumes,
+        "memory_mb": request.memory_limit_mb,
+        "cpus": request.cpu_limit,
+    })
 }
 
 fn unexpected() -> Error {

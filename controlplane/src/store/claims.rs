@@ -1,16 +1,22 @@
 //! What people do with claims: make, look, delete. The quota is checked inside the transaction that admits, under the lock of the
 //! user's row, so that no number of simultaneous requests gets past it.
+//!
+//! Making and deleting a claim are audited; what the reconciler does to it is not, and is in `placement`.
 
 use jiff::Timestamp;
 use prost::Message as _;
+use serde_json::{Value, json};
 use sqlx::{Any, Row as _, Transaction, any::AnyRow};
-use utopia_proto::claim::v1::{ClaimPhase, ClaimSpec};
+use utopia_proto::claim::v1::{ClaimPhase, ClaimSpec, NodeLossPolicy};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, batch, roles, row};
+use super::{Doing as _, Store, audit, batch, roles, row};
 use crate::{
     error::{Error, Result},
-    model::{Claim, Page, PageRequest, Role},
+    model::{
+        Claim, Page, PageRequest, Role,
+        audit::{Change, Trail, masked_environment},
+    },
 };
 
 /// A claim to admit.
@@ -79,7 +85,7 @@ macro_rules! select_claims {
 
 impl Store {
     /// Accepts a claim as `Pending` if the role's policy allows as many GPUs beside the user's live claims.
-    pub async fn admit_claim(&self, new: NewClaim, role: Role) -> Result<Admitted, AdmitError> {
+    pub async fn admit_claim(&self, new: NewClaim, role: Role, trail: &Trail) -> Result<Admitted, AdmitError> {
         const CONTEXT: &str = "admit a claim";
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
         let lock = sqlx::query("update users set role = role where id = $1").bind(new.user_id);
@@ -106,6 +112,7 @@ impl Store {
         let insert = insert.bind(claim.id.to_string()).bind(claim.user_id).bind(new.request_id).bind(claim.spec.encode_to_vec());
         let insert = insert.bind(requested).bind(row::phase_word(claim.phase)).bind(claim.epoch).bind(claim.generation);
         insert.bind(row::ms(claim.created_at)).execute(&mut *transaction).await.doing(CONTEXT)?;
+        audit::append(&mut transaction, trail, Change::created(claim.id, audit_value(&claim)), new.now).await?;
         transaction.commit().await.doing(CONTEXT)?;
         Ok(Admitted { claim, created: true })
     }
@@ -174,13 +181,22 @@ impl Store {
 
     /// Deletes a claim, if it is this owner's. It is gone for its owner, and stays for the reconciler until that forgets it.
     /// False when there is no such claim.
-    pub async fn delete_claim(&self, id: Uuid, owner: Option<i64>, now: Timestamp) -> Result<bool> {
+    pub async fn delete_claim(&self, id: Uuid, owner: Option<i64>, now: Timestamp, trail: &Trail) -> Result<bool> {
+        const CONTEXT: &str = "delete a claim";
+        let mut transaction = self.transaction().await.doing(CONTEXT)?;
         let query = sqlx::query(
             "update claims set deleted_at = $3, updated_at = $3, generation = generation + 1 \
              where id = $1 and user_id = coalesce($2, user_id) and deleted_at is null",
         );
         let query = query.bind(id.to_string()).bind(owner).bind(row::ms(now));
-        Ok(query.execute(&self.write).await.doing("delete a claim")?.rows_affected() == 1)
+        if query.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let deleted = sqlx::query(select_claims!("where id = $1")).bind(id.to_string());
+        let deleted = claim(&deleted.fetch_one(&mut *transaction).await.doing(CONTEXT)?).doing(CONTEXT)?;
+        audit::append(&mut transaction, trail, Change::deleted(id, audit_value(&deleted)), now).await?;
+        transaction.commit().await.doing(CONTEXT)?;
+        Ok(true)
     }
 
     /// The claims that the reconciler has to do with: live ones, and deleted ones until they are forgotten. Oldest first.
@@ -228,6 +244,36 @@ fn pending(id: Uuid, user_id: i64, spec: ClaimSpec, now: Timestamp) -> Claim {
         updated_at: now,
         deleted_at: None,
     }
+}
+
+/// A claim as the audit log shows it.
+fn audit_value(claim: &Claim) -> Value {
+    let spec = &claim.spec;
+    let resources = spec.resources.clone().unwrap_or_default();
+    let ports = spec
+        .ports
+        .iter()
+        .map(|port| json!({ "host_port": port.host_port, "container_port": port.container_port, "protocol": port.protocol }));
+    json!({
+        "user_id": claim.user_id,
+        "phase": row::phase_word(claim.phase),
+        "node_id": claim.node_id.map(|id| id.to_string()).unwrap_or_default(),
+        "spec": {
+            "image": spec.image,
+            "gpu_count": resources.gpu_count,
+            "gpu_model": resources.gpu_model,
+            "gpu_memory_mb": resources.gpu_memory_mb,
+            "memory_mb": resources.memory_mb,
+            "cpus": resources.cpus,
+            "command": spec.command,
+            "env": masked_environment(&spec.env),
+            "working_dir": spec.working_dir,
+            "ports": ports.collect::<Vec<_>>(),
+            "volumes": spec.volumes,
+            "reschedule": spec.on_node_loss() == NodeLossPolicy::Reschedule,
+            "reschedule_after_seconds": spec.reschedule_after_seconds,
+        },
+    })
 }
 
 fn claim(row: &AnyRow) -> Result<Claim, sqlx::Error> {

@@ -1,13 +1,17 @@
 //! Join tokens. The store knows only the hash of a token's secret.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::{Row as _, any::AnyRow};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, row};
+use super::{Doing as _, Store, audit, row};
 use crate::{
     error::Result,
-    model::{JoinToken, Page, PageRequest},
+    model::{
+        JoinToken, Page, PageRequest,
+        audit::{Change, Trail},
+    },
 };
 
 /// A join token to keep.
@@ -30,8 +34,10 @@ pub struct NewJoinToken<'a> {
 }
 
 impl Store {
-    /// Keeps a join token.
-    pub async fn create_join_token(&self, token: NewJoinToken<'_>, now: Timestamp) -> Result<()> {
+    /// Keeps a join token. One for a certain node is that node's approval, and the audit log names the node.
+    pub async fn create_join_token(&self, token: NewJoinToken<'_>, now: Timestamp, trail: &Trail) -> Result<()> {
+        const CONTEXT: &str = "create a join token";
+        let mut transaction = self.transaction().await.doing(CONTEXT)?;
         let query = sqlx::query(
             "insert into join_tokens \
              (id, secret_hash, node_id, max_uses, uses, description, expires_at, created_by, created_at) \
@@ -40,8 +46,18 @@ impl Store {
         let query = query.bind(token.id).bind(token.secret_hash).bind(token.node_id.map(|id| id.to_string()));
         let query = query.bind(i64::from(token.max_uses)).bind(token.description).bind(row::ms(token.expires_at));
         let query = query.bind(token.created_by).bind(row::ms(now));
-        query.execute(&self.write).await.doing("create a join token")?;
-        Ok(())
+        query.execute(&mut *transaction).await.doing(CONTEXT)?;
+        let made = JoinToken {
+            id: token.id.to_owned(),
+            node_id: token.node_id,
+            max_uses: token.max_uses,
+            uses: 0,
+            description: token.description.to_owned(),
+            expires_at: token.expires_at,
+        };
+        let subject = token.node_id.map_or_else(|| token.id.to_owned(), |node| node.to_string());
+        audit::append(&mut transaction, trail, Change::created(subject, audit_value(&made)), now).await?;
+        transaction.commit().await.doing(CONTEXT)
     }
 
     /// A page of the tokens that can still be used, newest first.
@@ -65,11 +81,32 @@ impl Store {
     }
 
     /// From now on the token is refused. False when there is no such token, or it was revoked.
-    pub async fn revoke_join_token(&self, id: &str, now: Timestamp) -> Result<bool> {
-        let query = sqlx::query("update join_tokens set revoked_at = $2 where id = $1 and revoked_at is null");
-        let done = query.bind(id).bind(row::ms(now)).execute(&self.write).await.doing("revoke a join token")?;
-        Ok(done.rows_affected() == 1)
+    pub async fn revoke_join_token(&self, id: &str, now: Timestamp, trail: &Trail) -> Result<bool> {
+        const CONTEXT: &str = "revoke a join token";
+        let mut transaction = self.transaction().await.doing(CONTEXT)?;
+        let query = sqlx::query(
+            "update join_tokens set revoked_at = $2 where id = $1 and revoked_at is null \
+             returning id, node_id, max_uses, uses, description, expires_at",
+        );
+        let revoked = query.bind(id).bind(row::ms(now)).fetch_optional(&mut *transaction).await.doing(CONTEXT)?;
+        let Some(revoked) = revoked else { return Ok(false) };
+        let revoked = join_token(&revoked).doing(CONTEXT)?;
+        audit::append(&mut transaction, trail, Change::deleted(id, audit_value(&revoked)), now).await?;
+        transaction.commit().await.doing(CONTEXT)?;
+        Ok(true)
     }
+}
+
+/// A join token as the audit log shows it.
+fn audit_value(token: &JoinToken) -> Value {
+    json!({
+        "join_token": token.id,
+        "node_id": token.node_id.map(|id| id.to_string()).unwrap_or_default(),
+        "max_uses": token.max_uses,
+        "uses": token.uses,
+        "description": token.description,
+        "expires_at": token.expires_at.to_string(),
+    })
 }
 
 fn join_token(row: &AnyRow) -> Result<JoinToken, sqlx::Error> {

@@ -1,11 +1,16 @@
 //! What each role allows. The four roles are there from the first migration on.
 
+use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::{Any, Executor, Row as _};
 
-use super::{Doing as _, Store};
+use super::{Doing as _, Store, audit};
 use crate::{
     error::{Error, Result},
-    model::{Role, RolePolicy},
+    model::{
+        Role, RolePolicy,
+        audit::{Change, Trail},
+    },
 };
 
 impl Store {
@@ -26,13 +31,25 @@ impl Store {
     }
 
     /// Sets what a role allows; the next admission goes by it.
-    pub async fn set_role_policy(&self, role: Role, policy: RolePolicy) -> Result<()> {
+    pub async fn set_role_policy(&self, role: Role, policy: RolePolicy, now: Timestamp, trail: &Trail) -> Result<()> {
         const CONTEXT: &str = "set a role's policy";
-        let json = serde_json::to_string(&policy).map_err(|error| Error::internal(CONTEXT, error))?;
-        let query = sqlx::query("update roles set policy = $2 where name = $1").bind(role.as_str()).bind(json);
-        let changed = query.execute(&self.write).await.doing(CONTEXT)?.rows_affected();
-        if changed == 1 { Ok(()) } else { Err(Error::not_found("role", role)) }
+        let mut transaction = self.transaction().await.doing(CONTEXT)?;
+        // Takes the row's lock, so that the value before is the one that is replaced.
+        let before = sqlx::query("update roles set name = name where name = $1 returning policy").bind(role.as_str());
+        let before = before.fetch_optional(&mut *transaction).await.doing(CONTEXT)?;
+        let before = before.ok_or_else(|| Error::not_found("role", role))?;
+        let before = audit_value(parse(before.try_get("policy").doing(CONTEXT)?)?)?;
+        let after = audit_value(policy)?;
+        let query = sqlx::query("update roles set policy = $2 where name = $1").bind(role.as_str()).bind(after.to_string());
+        query.execute(&mut *transaction).await.doing(CONTEXT)?;
+        audit::append(&mut transaction, trail, Change::updated(role, before, after), now).await?;
+        transaction.commit().await.doing(CONTEXT)
     }
+}
+
+/// A policy as the audit log shows it, and as the database keeps it.
+fn audit_value(policy: RolePolicy) -> Result<Value> {
+    serde_json::to_value(policy).map_err(|error| Error::internal("write a role's policy", error))
 }
 
 /// What a role allows, as the executor's transaction sees it.

@@ -1,6 +1,6 @@
 //! Stores for tests: each its own empty database, gone afterwards.
 
-use std::{env, panic::AssertUnwindSafe};
+use std::{env, panic::AssertUnwindSafe, sync::LazyLock};
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use utopia_proto::{
 use uuid::Uuid;
 
 use super::{EnrolNode, NewClaim, NewJoinToken, Options, Store};
-use crate::model::{Role, User};
+use crate::model::{Role, User, audit::Trail};
 
 /// Runs a test on a SQLite database in a directory of its own.
 pub(crate) async fn on_sqlite(test: impl AsyncFnOnce(Store)) {
@@ -75,6 +75,12 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
+/// A trail that no test looks at.
+pub(crate) fn trail() -> &'static Trail {
+    static TRAIL: LazyLock<Trail> = LazyLock::new(|| Trail::system("test", "Test"));
+    &TRAIL
+}
+
 /// A person.
 pub(crate) async fn user(store: &Store, username: &str, role: Role) -> User {
     store.create_user(username, "$argon2id$hash", role, at(0)).await.unwrap()
@@ -108,7 +114,7 @@ pub(crate) async fn open_token(store: &Store, id: &str) {
         expires_at: at(3600),
         created_by: None,
     };
-    store.create_join_token(token, at(0)).await.unwrap();
+    store.create_join_token(token, at(0), trail()).await.unwrap();
 }
 
 /// A node that has enrolled, with GPUs. Its machine id is its host name.
@@ -143,5 +149,5 @@ pub(crate) fn new_claim(user: &User, gpu_count: i32, now: Timestamp) -> NewClaim
 
 /// A pending claim of somebody without limits.
 pub(crate) async fn claim(store: &Store, user: &User, gpu_count: i32) -> Uuid {
-    store.admit_claim(new_claim(user, gpu_count, at(0)), Role::Admin).await.unwrap().claim.id
+    store.admit_claim(new_claim(user, gpu_count, at(0)), Role::Admin, trail()).await.unwrap().claim.id
 }

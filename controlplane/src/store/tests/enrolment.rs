@@ -9,7 +9,7 @@ use crate::{
     model::{NodeStage, PageRequest},
     store::{
         EnrolError, EnrolNode, NewJoinToken, Store,
-        testing::{at, machine, node, on_both_databases, open_token},
+        testing::{at, machine, node, on_both_databases, open_token, trail},
     },
 };
 
@@ -91,7 +91,7 @@ async fn nobody_becomes_an_enrolled_node_that_they_are_not(store: Store) {
         assert!(matches!(refused, Err(EnrolError::NodeUnknown(id)) if id == asked), "{refused:?}");
     }
     let bound = NewJoinToken { node_id: Some(victim), ..token("bound", 0) };
-    store.create_join_token(bound, at(0)).await.unwrap();
+    store.create_join_token(bound, at(0), trail()).await.unwrap();
     let refused = store.enrol(request("bound", "m2", &facts)).await;
     assert!(matches!(refused, Err(EnrolError::TokenForOtherNode)), "{refused:?}");
     assert_eq!((uses(&store, "t").await, uses(&store, "bound").await), (0, 0));
@@ -100,7 +100,7 @@ async fn nobody_becomes_an_enrolled_node_that_they_are_not(store: Store) {
 async fn a_bound_token_is_for_its_node_only(store: Store) {
     let pending = store.register_node(Uuid::new_v4(), "a", None, at(0)).await.unwrap();
     let other = node(&store, "m2", 0).await;
-    store.create_join_token(NewJoinToken { node_id: Some(pending), ..token("t", 2) }, at(0)).await.unwrap();
+    store.create_join_token(NewJoinToken { node_id: Some(pending), ..token("t", 2) }, at(0), trail()).await.unwrap();
     let facts = machine("x");
     let refused = store.enrol(request("t", "m2", &facts)).await;
     assert!(matches!(refused, Err(EnrolError::TokenForOtherNode)), "{refused:?}");
@@ -114,7 +114,7 @@ async fn a_bound_token_is_for_its_node_only(store: Store) {
 }
 
 async fn bad_tokens_are_told_apart(store: Store) {
-    store.create_join_token(token("t", 1), at(0)).await.unwrap();
+    store.create_join_token(token("t", 1), at(0), trail()).await.unwrap();
     let facts = machine("a");
     let good = request("t", "m1", &facts);
     let refused = |request| {
@@ -131,13 +131,13 @@ async fn bad_tokens_are_told_apart(store: Store) {
     assert_eq!(reason(refused(EnrolNode { now: at(100), ..good }).await), "JoinTokenExpired");
     store.enrol(good).await.unwrap();
     assert_eq!(reason(refused(good).await), "JoinTokenUsedUp");
-    assert!(store.revoke_join_token("t", at(11)).await.unwrap());
-    assert!(!store.revoke_join_token("t", at(11)).await.unwrap());
+    assert!(store.revoke_join_token("t", at(11), trail()).await.unwrap());
+    assert!(!store.revoke_join_token("t", at(11), trail()).await.unwrap());
     assert_eq!(reason(refused(good).await), "JoinTokenInvalid");
 }
 
 async fn a_token_is_used_no_more_often_than_it_may(store: Store) {
-    store.create_join_token(token("t", 5), at(0)).await.unwrap();
+    store.create_join_token(token("t", 5), at(0), trail()).await.unwrap();
     let machines: Vec<_> = (0..24).map(|number| (format!("m{number}"), machine("a"))).collect();
     let enrolled = join_all(machines.iter().map(|(id, facts)| store.enrol(request("t", id, facts)))).await;
     assert_eq!(enrolled.iter().filter(|enrolled| enrolled.is_ok()).count(), 5);
@@ -163,11 +163,11 @@ async fn only_usable_tokens_are_listed(store: Store) {
     let pending = store.register_node(Uuid::new_v4(), "a", None, at(0)).await.unwrap();
     for (second, id) in ["used-up", "revoked", "first", "second", "third"].into_iter().enumerate() {
         let bound = NewJoinToken { node_id: (id == "third").then_some(pending), ..token(id, 1) };
-        store.create_join_token(bound, at(i64::try_from(second).unwrap())).await.unwrap();
+        store.create_join_token(bound, at(i64::try_from(second).unwrap()), trail()).await.unwrap();
     }
-    store.create_join_token(NewJoinToken { expires_at: at(20), ..token("expired", 1) }, at(9)).await.unwrap();
+    store.create_join_token(NewJoinToken { expires_at: at(20), ..token("expired", 1) }, at(9), trail()).await.unwrap();
     store.enrol(request("used-up", "m1", &machine("x"))).await.unwrap();
-    store.revoke_join_token("revoked", at(10)).await.unwrap();
+    store.revoke_join_token("revoked", at(10), trail()).await.unwrap();
 
     let page = store.list_join_tokens(PageRequest::new(1, 2, 0), at(20)).await.unwrap();
     assert_eq!(page.total, 3);

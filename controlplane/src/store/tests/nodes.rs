@@ -8,7 +8,7 @@ use crate::{
     model::{NodeStage, PageRequest, Role},
     store::{
         DeleteNodeOutcome, PlaceOutcome, Store,
-        testing::{at, claim, gpus, machine, node, on_both_databases, user},
+        testing::{at, claim, gpus, machine, node, on_both_databases, trail, user},
     },
 };
 
@@ -119,7 +119,7 @@ async fn a_node_with_claims_is_only_deleted_by_force(store: Store) {
         let placed = store.place_claim(id, 1, node_id, &[gpu.to_owned()], at(1)).await.unwrap();
         assert_eq!(placed, PlaceOutcome::Placed { epoch: 1 });
     }
-    assert!(store.delete_claim(deleted, None, at(2)).await.unwrap());
+    assert!(store.delete_claim(deleted, None, at(2), trail()).await.unwrap());
 
     assert_eq!(store.delete_node(node_id, false, at(3)).await.unwrap(), DeleteNodeOutcome::HasClaims(1));
     assert_eq!(store.ledger().await.unwrap().len(), 2);

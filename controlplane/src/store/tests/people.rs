@@ -7,7 +7,7 @@ use crate::{
     model::{Role, RolePolicy},
     store::{
         Store,
-        testing::{at, on_both_databases, user},
+        testing::{at, on_both_databases, trail, user},
     },
 };
 
@@ -48,9 +48,9 @@ async fn roles_allow_what_they_were_set_to(store: Store) {
     let seeded = [(Role::Admin, everything), (Role::Operator, everything), (Role::Readonly, gpus(0)), (Role::User, gpus(2))];
     assert_eq!(store.role_policies().await.unwrap(), seeded);
 
-    store.set_role_policy(Role::User, gpus(8)).await.unwrap();
+    store.set_role_policy(Role::User, gpus(8), at(0), trail()).await.unwrap();
     assert_eq!(store.role_policy(Role::User).await.unwrap(), gpus(8));
-    store.set_role_policy(Role::User, RolePolicy::default()).await.unwrap();
+    store.set_role_policy(Role::User, RolePolicy::default(), at(0), trail()).await.unwrap();
     assert_eq!(store.role_policy(Role::User).await.unwrap().gpu_limit(), Some(0));
 }
 

@@ -7,7 +7,7 @@ use crate::{
     model::{LedgerRow, Role},
     store::{
         PlaceOutcome, StatusChange, Store, Waiting,
-        testing::{at, claim, node, on_both_databases, user},
+        testing::{at, claim, node, on_both_databases, trail, user},
     },
 };
 
@@ -81,7 +81,7 @@ async fn changes_decided_on_an_older_generation_are_not_done(store: Store) {
     assert_eq!(store.claim(id).await.unwrap().unwrap(), placed);
 
     // Deleting is a change too: what was decided before does not hold, and nothing places the claim again.
-    store.delete_claim(id, None, at(3)).await.unwrap();
+    store.delete_claim(id, None, at(3), trail()).await.unwrap();
     assert!(!store.set_claim_status(id, 2, becomes(ClaimPhase::Running, false), at(4)).await.unwrap());
     assert!(!store.unplace_claim(id, 3, "", "", at(4)).await.unwrap());
     assert_eq!(store.ledger().await.unwrap().len(), 1);
@@ -156,7 +156,7 @@ async fn waiting_reasons_are_written_in_bulk(store: Store) {
     let first = claim(&store, &user, 1).await;
     let changed = claim(&store, &user, 1).await;
     let deleted = claim(&store, &user, 1).await;
-    store.delete_claim(deleted, None, at(1)).await.unwrap();
+    store.delete_claim(deleted, None, at(1), trail()).await.unwrap();
     let mut batch: Vec<_> = (0..1_200).map(|_| waiting(Uuid::new_v4(), 1)).collect();
     batch.extend([waiting(first, 1), waiting(changed, 7), waiting(deleted, 2)]);
     assert_eq!(store.set_waiting(&batch, at(2)).await.unwrap(), 1);
@@ -180,7 +180,7 @@ async fn unsettled_claims_come_oldest_first_with_their_gpus(store: Store) {
     ids.sort();
     store.place_claim(ids[1], 1, node_id, &uuids(&["GPU-a-2", "GPU-a-0"]), at(1)).await.unwrap();
     store.place_claim(ids[2], 1, node_id, &uuids(&["GPU-a-1"]), at(1)).await.unwrap();
-    store.delete_claim(ids[2], None, at(2)).await.unwrap();
+    store.delete_claim(ids[2], None, at(2), trail()).await.unwrap();
     store.set_claim_status(ids[3], 1, becomes(ClaimPhase::Failed, true), at(2)).await.unwrap();
     let found = store.unsettled_claims().await.unwrap();
     let found: Vec<_> = found.into_iter().map(|claim| (claim.id, claim.gpu_uuids)).collect();
