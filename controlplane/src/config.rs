@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use jiff::SignedDuration;
-use utopia_gateway::telemetry::LogFormat;
+use utopia_gateway::{front, telemetry::LogFormat};
 
 use crate::reconcile::plan::Placement;
 
@@ -70,6 +70,10 @@ pub struct Config {
     /// Accept well-known pairs of name and password such as admin/admin: for development only
     #[arg(long, env = "UTOPIA_DEVELOPMENT")]
     pub development: bool,
+
+    /// How the world reaches the JSON API
+    #[command(flatten)]
+    pub front: front::Settings,
 
     /// Shape of the log lines on standard error
     #[arg(long, env = "UTOPIA_LOG_FORMAT", default_value = "text", value_name = "text|json")]

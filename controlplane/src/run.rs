@@ -15,7 +15,7 @@ use utopia_certs::{
     tls::{self, ServerIdentity},
 };
 use utopia_gateway::{
-    listener,
+    front, listener,
     metrics::{Measured, RequestMetrics},
     observe, serve,
 };
@@ -265,9 +265,7 @@ impl ControlPlane {
     /// The JSON API, metrics and readiness.
     fn http_router(&self, stack: Stack, registry: Arc<Registry>, stopping: CancellationToken) -> anyhow::Result<Router> {
         let pool = utopia_proto::descriptor_pool();
-        let services = pool.services().map(|service| service.full_name().to_owned()).collect::<Vec<_>>();
-        let services = services.iter().map(String::as_str).collect::<Vec<_>>();
-        let api = utopia_gateway::router(&pool, &services, stack, utopia_gateway::Config::default())?;
+        let api = front::router(&pool, stack, &self.config.front)?;
         let ready = Router::new().route("/ready", get(ready)).with_state(Readiness { store: self.store.clone(), stopping });
         Ok(api.merge(observe::metrics_router(registry)).merge(ready))
     }

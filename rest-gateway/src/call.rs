@@ -2,20 +2,15 @@
 //!
 //! Every failure on this way, of whatever origin, leaves in the style of the route that was matched.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body as HttpBody,
-    extract::ConnectInfo,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use prost_reflect::DescriptorPool;
@@ -25,13 +20,21 @@ use tower::{BoxError, Service};
 use uuid::Uuid;
 
 use crate::{
+    client::TrustedProxies,
     percent,
     routes::{BodyBinding, Found, Route, RouteError, Routes, Segments},
     stream::{self, Format},
     style::{Failure, Style},
-    transcode::{request, request::RequestError, response},
+    transcode::{
+        request,
+        request::{Fault, RequestError},
+        response,
+    },
     upstream::{self, REQUEST_ID, Upstream},
 };
+
+/// The reason of a value that its field does not take.
+const INVALID_FIELD: &str = "InvalidField";
 
 /// Bounds of requests and answers.
 #[derive(Debug, Clone)]
@@ -43,17 +46,20 @@ pub struct Config {
     /// How long an operation may take that does not stream and has no time of its own in the contract. The client may want less
     /// (`grpc-timeout`).
     pub default_timeout: Duration,
+    /// Whose word on a client's address is believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_request_bytes: 1024 * 1024, max_response_bytes: 32 * 1024 * 1024, default_timeout: Duration::from_secs(30) }
+        Self {
+            max_request_bytes: 1024 * 1024,
+            max_response_bytes: 32 * 1024 * 1024,
+            default_timeout: Duration::from_secs(30),
+            trusted_proxies: TrustedProxies::default(),
+        }
     }
 }
-
-/// The client's address: an extension of the requests that the gateway makes. It is absent when the address is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);
 
 /// Routes for every method of the named services that has a `google.api.http` binding.
 ///
@@ -87,12 +93,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn route(&self) -> &Route {
+    pub(crate) fn route(&self) -> &Route {
         self.routes.get(self.route)
-    }
-
-    pub(crate) fn error_status(&self, code: Code) -> StatusCode {
-        self.route().error_status(code)
     }
 
     pub(crate) fn max_response_bytes(&self) -> usize {
@@ -169,8 +171,8 @@ impl<S: Upstream> Gateway<S> {
         };
         let frame = self.frame(route, parts, segments, &body)?;
         let mut request = upstream::request(&route.grpc_path, &parts.headers, timeout, frame);
-        if let Some(ConnectInfo(address)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
-            request.extensions_mut().insert(ClientAddress(address.ip().to_canonical()));
+        if let Some(address) = self.config.trusted_proxies.client(parts) {
+            request.extensions_mut().insert(address);
         }
 
         let result = match deadline {
@@ -180,7 +182,7 @@ impl<S: Upstream> Gateway<S> {
                 Err(_) => Err((Status::deadline_exceeded("the operation did not end in time"), HeaderMap::new())),
             },
         };
-        result.map_err(|(status, headers)| Failure::from_grpc(&status, route.error_status(status.code()), headers))
+        result.map_err(|(status, headers)| Failure::from_grpc(&status, route, headers))
     }
 
     /// The body of a request, if it is JSON.
@@ -215,10 +217,12 @@ impl<S: Upstream> Gateway<S> {
         let mut out = upstream::open_frame();
         match route.body {
             BodyBinding::Nothing => {}
-            BodyBinding::Message => request::message(tables, route.input, body, &mut out).map_err(|error| refused(&error))?,
+            BodyBinding::Message => {
+                request::message(tables, route.input, body, &mut out).map_err(|error| refused(route, &error))?
+            }
             BodyBinding::Field(index) => {
                 let field = &tables[route.input].fields[index];
-                request::field(tables, field, body, &mut out).map_err(|error| refused(&error))?;
+                request::field(tables, field, body, &mut out).map_err(|error| refused(route, &error))?;
             }
         }
         for pair in percent::query(parts.uri.query().unwrap_or("")) {
@@ -226,7 +230,7 @@ impl<S: Upstream> Gateway<S> {
                 return Err(Failure::new(StatusCode::BAD_REQUEST, "InvalidQuery", "the query is not percent-encoded UTF-8"));
             };
             if let Some(target) = request::resolve(tables, route.input, &name) {
-                request::text_value(tables, &target, &value, &mut out).map_err(|error| refused(&error.named(&name)))?;
+                request::text_value(tables, &target, &value, &mut out).map_err(|error| refused(route, &error.named(&name)))?;
             }
         }
         for (target, span) in &route.variables {
@@ -235,7 +239,7 @@ impl<S: Upstream> Gateway<S> {
                 [one] => one.clone(),
                 several => several.join("/").into(),
             };
-            request::text_value(tables, target, &value, &mut out).map_err(|error| refused(&error.named("path")))?;
+            request::text_value(tables, target, &value, &mut out).map_err(|error| refused(route, &error.named("path")))?;
         }
         Ok(upstream::close_frame(out))
     }
@@ -263,7 +267,7 @@ impl<S: Upstream> Gateway<S> {
         } else {
             let message = upstream::single_message(answer, self.config.max_response_bytes);
             let message = message.await.map_err(|status| (status, headers.clone()))?;
-            success(&call, route, &message).map_err(|status| (status, headers.clone()))?
+            success(&call, route, &parts.headers, &message).map_err(|status| (status, headers.clone()))?
         };
         response.headers_mut().extend(headers);
         Ok(response)
@@ -278,11 +282,31 @@ fn without_body(mut response: Response) -> Response {
     response.map(|_| HttpBody::empty())
 }
 
-fn success(call: &Call, route: &Route, message: &[u8]) -> Result<Response, Status> {
+fn success(call: &Call, route: &Route, headers: &HeaderMap, message: &[u8]) -> Result<Response, Status> {
     if route.success_status == StatusCode::NO_CONTENT {
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        return Ok(done(route, headers));
     }
     Ok((route.success_status, crate::style::json(call.json(message)?)).into_response())
+}
+
+/// The answer of an operation without content: a body only for who prefers one (RFC 7240).
+fn done(route: &Route, headers: &HeaderMap) -> Response {
+    const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+    if !prefers_representation(headers) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let applied = [(PREFERENCE_APPLIED, HeaderValue::from_static("return=representation"))];
+    (StatusCode::OK, applied, crate::style::json(route.done_body.to_string())).into_response()
+}
+
+fn prefers_representation(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let preferences = preferences.flat_map(|value| value.split(',')).filter_map(|preference| preference.split(';').next());
+    let mut returns = preferences
+        .filter_map(|preference| preference.split_once('='))
+        .filter_map(|(name, value)| name.trim().eq_ignore_ascii_case("return").then(|| value.trim().trim_matches('"')));
+    // Of a preference given twice, the first counts.
+    returns.next() == Some("representation")
 }
 
 fn other_methods(method: &Method, allow: &str, style: Style) -> Response {
@@ -298,9 +322,13 @@ fn other_methods(method: &Method, allow: &str, style: Style) -> Response {
     response
 }
 
-fn refused(error: &RequestError) -> Failure {
-    let reason = if error.is_malformed { "MalformedJson" } else { "InvalidField" };
-    Failure::new(StatusCode::BAD_REQUEST, reason, error.to_string())
+fn refused(route: &Route, error: &RequestError) -> Failure {
+    let (status, reason) = match error.fault {
+        Fault::Malformed => (StatusCode::BAD_REQUEST, "MalformedJson"),
+        Fault::Type => (StatusCode::BAD_REQUEST, INVALID_FIELD),
+        Fault::Value => (route.error_status(Code::InvalidArgument, INVALID_FIELD), INVALID_FIELD),
+    };
+    Failure::new(status, reason, error.to_string())
 }
 
 /// The client's id of the request, if it is fit to be logged, else a new one.

@@ -9,6 +9,7 @@
 //! field or an enum value.
 
 mod call;
+mod client;
 mod percent;
 mod routes;
 mod stream;
@@ -17,6 +18,7 @@ mod template;
 pub mod transcode;
 mod upstream;
 
+pub mod front;
 pub mod listener;
 pub mod metrics;
 pub mod observe;
@@ -25,5 +27,6 @@ pub mod remote;
 pub mod serve;
 pub mod telemetry;
 
-pub use call::{ClientAddress, Config, router};
+pub use call::{Config, router};
+pub use client::{ClientAddress, NetworkError, TrustedProxies};
 pub use routes::RouteError;

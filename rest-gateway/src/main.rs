@@ -7,15 +7,14 @@ use axum::{Router, http::StatusCode, routing::get};
 use clap::Parser;
 use http::Uri;
 use prometheus_client::registry::Registry;
-use prost_reflect::DescriptorPool;
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use utopia_gateway::{
-    Config, listener,
+    front, listener,
     metrics::RequestMetrics,
     observe, process,
     remote::{Remote, Settings},
-    router, serve,
+    serve,
     telemetry::{self, LogFormat},
 };
 
@@ -44,6 +43,8 @@ struct Options {
     /// Connections to the control plane.
     #[arg(long, env = "UTOPIA_UPSTREAM_CONNECTIONS", default_value_t = 4)]
     connections: usize,
+    #[command(flatten)]
+    front: front::Settings,
     /// `text` or `json`.
     #[arg(long, env = "UTOPIA_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -68,19 +69,12 @@ async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()
     let pool = utopia_proto::descriptor_pool();
     let mut registry = Registry::with_prefix("utopia_gateway");
     let metrics = RequestMetrics::register_for(&mut registry, &pool);
-    let services = services(&pool);
-    let services = services.iter().map(String::as_str).collect::<Vec<_>>();
-    let routes = router(&pool, &services, metrics.layer(remote.clone()), Config::default())?;
+    let routes = front::router(&pool, metrics.layer(remote.clone()), &options.front)?;
     let routes = routes.merge(observe::metrics_router(Arc::new(registry))).merge(readiness(remote));
 
     let listener = listener::bind(options.http_addr)?;
     tracing::info!(address = %listener.local_addr().context("read the address")?, upstream = %options.upstream, "listening");
     serve::http(listener, routes, shutdown, GRACE).await.context("serve")
-}
-
-/// All services: methods without a binding have no route anyway.
-fn services(pool: &DescriptorPool) -> Vec<String> {
-    pool.services().map(|service| service.full_name().to_owned()).collect()
 }
 
 fn readiness(remote: Remote) -> Router {

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -30,9 +30,8 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::{ClientAddress, upstream};
+use crate::{ClientAddress, client::FORWARDED_FOR, upstream};
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";

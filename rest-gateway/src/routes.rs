@@ -64,7 +64,18 @@ pub(crate) struct Route {
     pub(crate) success_status: StatusCode,
     /// What precedes and follows the JSON text of a success.
     pub(crate) around: (Box<str>, &'static str),
-    error_status: Vec<(Code, StatusCode)>,
+    /// The body of a success without content, for who wants one.
+    pub(crate) done_body: Box<str>,
+    deviations: Vec<Deviation>,
+}
+
+/// A gRPC code that becomes another HTTP status than usual.
+#[derive(Debug)]
+struct Deviation {
+    code: Code,
+    /// Only for errors of this reason; for all when empty.
+    reason: Box<str>,
+    status: StatusCode,
 }
 
 /// What the body of a request fills.
@@ -79,10 +90,11 @@ pub(crate) enum BodyBinding {
 }
 
 impl Route {
-    /// The HTTP status of a gRPC code.
-    pub(crate) fn error_status(&self, code: Code) -> StatusCode {
-        let special = self.error_status.iter().find(|(special, _)| *special == code);
-        special.map_or_else(|| crate::style::http_status(code), |(_, status)| *status)
+    /// The HTTP status of an error: that of the first deviation which fits, else the usual one.
+    pub(crate) fn error_status(&self, code: Code, reason: &str) -> StatusCode {
+        let fits =
+            |deviation: &&Deviation| deviation.code == code && (deviation.reason.is_empty() || *deviation.reason == *reason);
+        self.deviations.iter().find(fits).map_or_else(|| crate::style::http_status(code), |deviation| deviation.status)
     }
 }
 
@@ -187,7 +199,8 @@ impl Routes {
             style,
             success_status: success_status(rest.success_status)?,
             around: style.around(&rest.success_message),
-            error_status: error_statuses(&rest.error_status)?,
+            done_body: style.done_body(&rest.success_message).into(),
+            deviations: deviations(&rest.error_status)?,
         };
         let wanted = rule.method.parse::<Method>().map_err(|_| "the HTTP method has no name".to_owned())?;
         self.root.insert(&template.segments, wanted, self.routes.len())?;
@@ -201,13 +214,14 @@ fn success_status(status: u32) -> Result<StatusCode, String> {
     http_status(status).filter(StatusCode::is_success).ok_or_else(|| format!("{status} is no status of success"))
 }
 
-fn error_statuses(entries: &[utopia_proto::api::v1::ErrorStatus]) -> Result<Vec<(Code, StatusCode)>, String> {
-    let entry = |entry: &utopia_proto::api::v1::ErrorStatus| {
+fn deviations(entries: &[utopia_proto::api::v1::ErrorStatus]) -> Result<Vec<Deviation>, String> {
+    let deviation = |entry: &utopia_proto::api::v1::ErrorStatus| {
         let code = i32::try_from(entry.grpc_code).map_or(Code::Unknown, Code::from_i32);
         let status = http_status(entry.http_status).filter(|status| status.is_client_error() || status.is_server_error());
-        status.map(|status| (code, status)).ok_or_else(|| format!("{} is no status of an error", entry.http_status))
+        let status = status.ok_or_else(|| format!("{} is no status of an error", entry.http_status))?;
+        Ok(Deviation { code, reason: entry.reason.as_str().into(), status })
     };
-    entries.iter().map(entry).collect()
+    entries.iter().map(deviation).collect()
 }
 
 fn http_status(status: u32) -> Option<StatusCode> {

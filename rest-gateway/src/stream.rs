@@ -102,7 +102,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Feed<B> {
             Ok(None) => None,
             Err(status) => {
                 self.ended = true;
-                let failure = Failure::from_grpc(&status, self.call.error_status(status.code()), HeaderMap::new());
+                let failure = Failure::from_grpc(&status, self.call.route(), HeaderMap::new());
                 Some(self.format.error(&Style::Bare.error_body(&failure)))
             }
         }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tonic::Code;
 use utopia_proto::{api::v1 as options, status::code_name};
 
-use crate::transcode::response::write_string;
+use crate::{routes::Route, transcode::response::write_string};
 
 /// The shape of bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,20 @@ impl Style {
                 before.push_str(",\"data\":");
                 (before.into(), "}")
             }
+        }
+    }
+
+    /// The body of a success that has nothing to tell but itself.
+    pub(crate) fn done_body(self, message: &str) -> String {
+        let (before, after) = self.around(message);
+        match self {
+            Self::Bare => {
+                let mut body = "{\"message\":".to_owned();
+                write_string(&mut body, if message.is_empty() { "success" } else { message });
+                body.push('}');
+                body
+            }
+            Self::Envelope => format!("{before}null{after}"),
         }
     }
 
@@ -97,9 +111,10 @@ impl Failure {
         Self { status, reason: reason.to_owned(), message: message.into(), headers: Box::default() }
     }
 
-    /// A gRPC status, shown as `status`.
-    pub(crate) fn from_grpc(grpc: &tonic::Status, status: StatusCode, headers: HeaderMap) -> Self {
+    /// A gRPC status, shown as the route says.
+    pub(crate) fn from_grpc(grpc: &tonic::Status, route: &Route, headers: HeaderMap) -> Self {
         let reason = utopia_proto::status::reason(grpc);
+        let status = route.error_status(grpc.code(), &reason);
         let message = if grpc.message().is_empty() { code_name(grpc.code()) } else { grpc.message() };
         Self { status, reason, message: message.to_owned(), headers: Box::new(headers) }
     }

@@ -28,18 +28,33 @@ pub(crate) struct RequestError {
     /// The members that lead to the value at fault, innermost first; a list's position stands in brackets.
     path: Vec<String>,
     message: String,
-    /// The text is no JSON, as against JSON of another shape.
-    pub(crate) is_malformed: bool,
+    pub(crate) fault: Fault,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The text is no JSON.
+    Malformed,
+    /// A value is of another type than its field.
+    Type,
+    /// A value of the right type is none that its field takes.
+    Value,
 }
 
 impl RequestError {
     /// A value that is not what its field takes.
     fn value(message: impl Into<String>) -> Self {
-        Self { path: Vec::new(), message: message.into(), is_malformed: false }
+        Self { path: Vec::new(), message: message.into(), fault: Fault::Value }
+    }
+
+    /// A value of another type than its field.
+    fn mismatch(message: impl Into<String>) -> Self {
+        Self { path: Vec::new(), message: message.into(), fault: Fault::Type }
     }
 
     fn within(mut self, name: &str) -> Self {
-        if !self.is_malformed {
+        if self.fault != Fault::Malformed {
             self.path.push(name.to_owned());
         }
         self

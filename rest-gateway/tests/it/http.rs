@@ -311,6 +311,71 @@ async fn the_envelope_encloses_success_and_failure() {
 }
 
 #[tokio::test]
+async fn a_success_without_content_has_a_body_for_who_prefers_one() {
+    let prefer = |path: &'static str, preference: &'static str| {
+        Request::delete(path).header("prefer", "respond-async").header("prefer", preference).body(Body::empty()).unwrap()
+    };
+    let answer = ask(&echoing(), prefer("/api/v1/echo/x", "wait=5, Return = \"representation\"; a=b")).await;
+    assert_eq!(
+        (answer.status, &answer.headers["preference-applied"]),
+        (StatusCode::OK, &"return=representation".parse().unwrap())
+    );
+    assert_eq!(answer.json(), json!({"code": 0, "message": "gone", "data": null}));
+
+    let answer = ask(&gateway(Config::default()).0, prefer("/api/gpu-claims/a", "return=representation")).await;
+    assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"message": "success"})));
+    for other in ["return=minimal", "return=minimal, return=representation", "representation"] {
+        let answer = ask(&echoing(), prefer("/api/v1/echo/x", other)).await;
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""), "{other}");
+        assert!(!answer.headers.contains_key("preference-applied"));
+    }
+}
+
+#[tokio::test]
+async fn a_deviation_holds_for_its_reason_only() {
+    let failing = |code: tonic::Code, reason: &'static str| {
+        let status = utopia_proto::status::status(code, reason, "a sentence", None);
+        let service = tower::service_fn(move |_: Request<tonic::body::Body>| {
+            std::future::ready(Ok::<_, Infallible>(status.clone().into_http::<tonic::body::Body>()))
+        });
+        router(contract::pool(), &["test.v1.ShelfService"], service, Config::default()).unwrap()
+    };
+    let cases = [
+        (tonic::Code::InvalidArgument, "InvalidField", 422),
+        (tonic::Code::InvalidArgument, "Teapot", 418),
+        (tonic::Code::InvalidArgument, "MissingField", 400),
+        (tonic::Code::NotFound, "Gone", 410),
+        (tonic::Code::NotFound, "NotFound", 404),
+        (tonic::Code::Unavailable, "NodeLost", 502),
+    ];
+    for (code, reason, expected) in cases {
+        let answer = ask(&failing(code, reason), request(Method::DELETE, "/api/v1/echo/x", "")).await;
+        assert_eq!(answer.status.as_u16(), expected, "{code:?} {reason}");
+        assert_eq!(answer.json()["code"], expected);
+    }
+    // The gateway's own refusals: a value of the right type is the field's matter, anything else is malformed.
+    for (query, expected) in
+        [("colour=green", 422), ("time=noon", 422), ("int32=99999999999", 422), ("int32=x", 400), ("bool=x", 400)]
+    {
+        let answer = ask(&echoing(), request(Method::DELETE, &format!("/api/v1/echo/x?{query}"), "")).await;
+        assert_eq!(answer.status.as_u16(), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_address_before_a_trusted_proxy_counts() {
+    let request = || {
+        let mut request = Request::get("/api/gpu-claims/metadata").header("x-forwarded-for", "6.6.6.6, 192.0.2.7");
+        request.extensions_mut().unwrap().insert(ConnectInfo("10.1.2.3:99".parse::<SocketAddr>().unwrap()));
+        request.body(Body::empty()).unwrap()
+    };
+    for (trusted, expected) in [("", "10.1.2.3"), ("10.0.0.0/8", "192.0.2.7")] {
+        let (router, _) = gateway(Config { trusted_proxies: trusted.parse().unwrap(), ..Config::default() });
+        assert_eq!(ask(&router, request()).await.json()["spec"]["command"][5], expected);
+    }
+}
+
+#[tokio::test]
 async fn templates_choose_and_bind() {
     let router = echoing();
     let data =

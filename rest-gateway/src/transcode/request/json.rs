@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::{super::scan::plain_length, MAX_DEPTH, RequestError, Result};
+use super::{super::scan::plain_length, Fault, MAX_DEPTH, RequestError, Result};
 
 /// Reads tokens from the front of a text.
 pub(super) struct Cursor<'j> {
@@ -266,7 +266,7 @@ impl<'j> Cursor<'j> {
         match self.skip(MAX_DEPTH) {
             Ok(()) => {
                 self.at = start;
-                RequestError::value(format!("expected {expected}"))
+                RequestError::mismatch(format!("expected {expected}"))
             }
             Err(malformed) => malformed,
         }
@@ -283,5 +283,5 @@ fn malformed(text: &[u8], at: usize, expected: &str) -> RequestError {
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
     let message = format!("malformed JSON at line {line}, column {column}: expected {expected}");
-    RequestError { path: Vec::new(), message, is_malformed: true }
+    RequestError { path: Vec::new(), message, fault: Fault::Malformed }
 }

@@ -99,7 +99,7 @@ pub(super) fn put_text(tables: &Tables, number: u32, kind: Kind, text: &str, out
         Kind::Bool => match text {
             "true" | "1" => Scalar::from(true),
             "false" | "0" => Scalar::from(false),
-            _ => return Err(RequestError::value("expected true or false")),
+            _ => return Err(RequestError::mismatch("expected true or false")),
         },
         Kind::Enum(id) => match text.parse::<i32>() {
             Ok(value) => Scalar::Varint(i64::from(value).cast_unsigned()),
@@ -202,7 +202,7 @@ pub(super) fn enum_word(table: &Enum, word: &str) -> Result<Scalar> {
 
 /// An integer in the range of its kind. `1e3` and `5.0` are integers too.
 pub(super) fn integer(kind: Kind, text: &str) -> Result<Scalar> {
-    let value = whole(text).ok_or_else(|| RequestError::value("expected an integer"))?;
+    let value = whole(text).ok_or_else(|| RequestError::mismatch("expected an integer"))?;
     let out_of_range = |lowest: i128, highest: i128| {
         RequestError::value(format!("out of range: expected an integer from {lowest} to {highest}"))
     };
@@ -222,7 +222,7 @@ pub(super) fn integer(kind: Kind, text: &str) -> Result<Scalar> {
         Kind::Uint64 => Scalar::Varint(unsigned64()?),
         Kind::Fixed64 => Scalar::Fixed64(unsigned64()?),
         Kind::Bool | Kind::Float | Kind::Double | Kind::String | Kind::Bytes | Kind::Message(_) => {
-            return Err(RequestError::value("expected an integer"));
+            return Err(RequestError::mismatch("expected an integer"));
         }
     })
 }
@@ -245,7 +245,7 @@ fn whole(text: &str) -> Option<i128> {
 pub(super) fn float(kind: Kind, text: &str) -> Result<Scalar> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let number = text.parse::<f64>().ok().filter(|_| digits.starts_with(|first: char| first.is_ascii_digit()));
-    let number = number.ok_or_else(|| RequestError::value("expected a number"))?;
+    let number = number.ok_or_else(|| RequestError::mismatch("expected a number"))?;
     let narrow = number as f32;
     if !number.is_finite() || kind == Kind::Float && !narrow.is_finite() {
         return Err(RequestError::value("out of range: the number is too large"));
