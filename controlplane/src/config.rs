@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use utopia_gateway::{front, telemetry::LogFormat};
 
-use crate::reconcile::plan::Placement;
+use crate::{auth::limits::Settings as Limits, reconcile::plan::Placement};
 
 /// The settings of a control plane.
 #[derive(Debug, Clone, Args)]
@@ -67,6 +67,14 @@ pub struct Config {
     #[arg(long, env = "UTOPIA_RESCHEDULE_AFTER", default_value_t = 30, value_name = "SECONDS")]
     pub reschedule_after_seconds: u32,
 
+    /// Requests per minute: log-in by address and user name, ordinary operations and administrators' by user; some of them, or `off`
+    #[arg(long, env = "UTOPIA_LIMITS", default_value = Limits::DEFAULT, value_name = "CLASS=N,…|off")]
+    pub limits: Limits,
+
+    /// Days for which events stay in the audit log; 0 for ever
+    #[arg(long, env = "UTOPIA_AUDIT_RETENTION_DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(0..=36_500), value_name = "DAYS")]
+    pub audit_retention_days: u32,
+
     /// Accept well-known pairs of name and password such as admin/admin: for development only
     #[arg(long, env = "UTOPIA_DEVELOPMENT")]
     pub development: bool,
@@ -91,6 +99,12 @@ impl Config {
     #[must_use]
     pub fn admin_password_file(&self) -> PathBuf {
         self.data_dir.join("admin-password")
+    }
+
+    /// How long events stay in the audit log; none for ever.
+    #[must_use]
+    pub fn audit_retention(&self) -> Option<SignedDuration> {
+        (self.audit_retention_days > 0).then(|| SignedDuration::from_hours(24 * i64::from(self.audit_retention_days)))
     }
 
     /// How long agents' certificates live.

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
+use prost_reflect::DescriptorPool;
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
@@ -20,6 +21,7 @@ use utopia_gateway::{
     observe, serve,
 };
 use utopia_proto::{
+    audit::v1::audit_service_server::AuditServiceServer,
     claim::v1::claim_service_server::ClaimServiceServer,
     codec::MAX_FRAME_BYTES,
     iam::v1::iam_service_server::IamServiceServer,
@@ -34,9 +36,10 @@ use utopia_proto::{
 use crate::{
     auth::{
         credentials::Credentials,
-        guard::{Guard, GuardLayer},
+        guard::{Guard, GuardLayer, Journal},
         jwt::Tokens,
         keys::KeyRing,
+        limits::Limits,
         password::Passwords,
     },
     authority, bootstrap,
@@ -46,7 +49,10 @@ use crate::{
     model::audit::Trail,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
     server::{self, Peers},
-    service::{claim::Claims, enrolment::Enrolment, iam::Iam, join_token::JoinTokens, node::Nodes, node_agent::NodeAgents},
+    service::{
+        audit::AuditLog, claim::Claims, enrolment::Enrolment, iam::Iam, join_token::JoinTokens, node::Nodes,
+        node_agent::NodeAgents,
+    },
     store::{self, Store},
     telemetry::Metrics,
     upkeep::{self, Upkeep},
@@ -104,6 +110,7 @@ struct ControlPlane {
     join_tokens: JoinTokens,
     passwords: Passwords,
     tokens: Tokens,
+    limits: Limits,
     registry: Registry,
     metrics: Arc<Metrics>,
 }
@@ -117,6 +124,7 @@ impl ControlPlane {
         let authority = Arc::new(authority::open(&config, &clock)?);
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
+        let limits = Limits::new(config.limits, metrics.clone());
         let (hub, facts) = Hub::new(clock.clone(), metrics.clone());
         hub.learn(store.enrolled_nodes().await?);
         let grpc_addr = listeners.grpc.local_addr()?;
@@ -141,6 +149,7 @@ impl ControlPlane {
             join_tokens,
             passwords,
             tokens,
+            limits,
             registry,
             metrics,
         })
@@ -163,11 +172,15 @@ impl ControlPlane {
         health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
         let routes = self.routes()?.add_service(health);
         let requests = RequestMetrics::register(&mut self.registry);
-        let guard = GuardLayer::new(Arc::new(policies()), Credentials::new(self.tokens.clone()), Arc::new(|_, _| Ok(())));
+        let pool = utopia_proto::descriptor_pool();
+        let (journal, writer) = Journal::new(self.clock.clone());
+        let credentials = Credentials::new(self.tokens.clone());
+        let guard = GuardLayer::new(&pool, policies(&pool), credentials, self.limits.clone(), journal);
         let stack: Stack = requests.layer(guard.layer(routes.prepare()));
 
         let identity =
             Arc::new(ServerIdentity::new(upkeep::server_certificate(&self.authority, &self.server_names, self.clock.now())?)?);
+        tracker.spawn(writer.run(self.store.clone(), background.clone()));
         self.spawn_background(&tracker, &background, identity.clone());
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let http = self.http_router(stack.clone(), registry, cancel.clone())?;
@@ -227,6 +240,7 @@ impl ControlPlane {
             store: store.clone(),
             passwords: self.passwords.clone(),
             tokens: self.tokens.clone(),
+            limits: self.limits.clone(),
             clock: clock.clone(),
             development: self.config.development,
         };
@@ -255,6 +269,7 @@ impl ControlPlane {
             .add_service(NodeServiceServer::new(nodes))
             .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
+            .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(EnrolmentServiceServer::new(enrolment))
             .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
@@ -288,6 +303,8 @@ impl ControlPlane {
             authority: self.authority.clone(),
             server_names: self.server_names.clone(),
             identity,
+            limits: self.limits.clone(),
+            audit_retention: self.config.audit_retention(),
         };
         tracker.spawn(upkeep.run(cancel.clone()));
     }
@@ -304,8 +321,8 @@ impl ControlPlane {
 type Stack = Measured<Guard<Routes>>;
 
 /// The policies of the contract, and of the two standard services that anybody may ask.
-fn policies() -> Policies {
-    let mut policies = Policies::from_descriptors(&utopia_proto::descriptor_pool());
+fn policies(pool: &DescriptorPool) -> Policies {
+    let mut policies = Policies::from_descriptors(pool);
     for path in [
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",

@@ -1,5 +1,6 @@
 //! The gRPC services, one file each. They check what was sent, call the store, the hub or the reconciler, and answer.
 
+pub mod audit;
 pub mod claim;
 pub mod convert;
 pub mod enrolment;

@@ -27,6 +27,7 @@ mod tests;
 use sqlx::{Any, AnyPool, Connection as _, Transaction};
 
 pub use self::{
+    audit::{EventFilter, StoredEvent},
     claims::{AdmitError, Admitted, NewClaim},
     enrolment::{EnrolError, EnrolNode},
     join_tokens::NewJoinToken,

@@ -26,6 +26,7 @@ pub struct Metrics {
     claims: Family<ClaimLabels, Gauge>,
     commands: Family<CommandLabels, Counter>,
     connections_refused: Counter,
+    limited: Family<LimitLabels, Counter>,
     passes: Passes,
 }
 
@@ -68,6 +69,11 @@ struct CommandLabels {
     code: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    class: &'static str,
+}
+
 impl Metrics {
     /// The metrics, registered.
     #[must_use]
@@ -83,6 +89,11 @@ impl Metrics {
             "utopia_connections_refused",
             "Connections given up before or during the TLS handshake",
             metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "utopia_requests_limited",
+            "Requests refused because there were too many, by class",
+            metrics.limited.clone(),
         );
         registry.register_with_unit(
             "utopia_reconcile_pass_duration",
@@ -112,6 +123,11 @@ impl Metrics {
     /// Takes note of a command that ended.
     pub fn observe_command(&self, kind: &'static str, code: Code) {
         self.commands.get_or_create(&CommandLabels { kind, code: code_name(code) }).inc();
+    }
+
+    /// Takes note of a request that was one too many for its class.
+    pub fn limited(&self, class: &'static str) {
+        self.limited.get_or_create(&LimitLabels { class }).inc();
     }
 
     /// Takes note of a connection that came to nothing.

@@ -1,4 +1,5 @@
-//! Slow housekeeping: the server's certificate is replaced in time, nodes that were announced and never enrolled are forgotten.
+//! Slow housekeeping: the server's certificate is replaced in time, nodes that were announced and never enrolled are forgotten,
+//! the audit log keeps to its retention.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use utopia_certs::{Authority, Issued, tls::ServerIdentity};
 
-use crate::{clock::Clock, store::Store};
+use crate::{auth::limits::Limits, clock::Clock, store::Store};
 
 /// Lifetime of the server's certificate; it is replaced when half of it has passed.
 const CERTIFICATE_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -24,6 +25,9 @@ pub(crate) struct Upkeep {
     pub(crate) authority: Arc<Authority>,
     pub(crate) server_names: Vec<String>,
     pub(crate) identity: Arc<ServerIdentity>,
+    pub(crate) limits: Limits,
+    /// None for ever.
+    pub(crate) audit_retention: Option<SignedDuration>,
 }
 
 /// A certificate for the server under these names.
@@ -43,6 +47,8 @@ impl Upkeep {
                 Ok(count) => tracing::info!(count, "announced nodes that never enrolled are forgotten"),
                 Err(error) => tracing::warn!(%error, "announced nodes could not be expired"),
             }
+            self.limits.shrink();
+            self.forget_events(now, &cancel).await;
             if now >= replace_at {
                 let replaced =
                     server_certificate(&self.authority, &self.server_names, now).and_then(|issued| self.identity.replace(issued));
@@ -51,6 +57,25 @@ impl Upkeep {
                     Err(error) => tracing::error!(%error, "the server's certificate could not be replaced"),
                 }
             }
+        }
+    }
+
+    /// Removes what the audit log has kept long enough, from its beginning, in small steps that let others write.
+    async fn forget_events(&self, now: Timestamp, cancel: &CancellationToken) {
+        let Some(retention) = self.audit_retention else { return };
+        let mut total = 0;
+        while !cancel.is_cancelled() {
+            match self.store.forget_events(now - retention).await {
+                Ok(0) => break,
+                Ok(count) => total += count,
+                Err(error) => {
+                    tracing::warn!(%error, "old events could not be removed from the audit log");
+                    break;
+                }
+            }
+        }
+        if total > 0 {
+            tracing::info!(count = total, "events older than the retention are removed from the audit log");
         }
     }
 }

@@ -1,4 +1,10 @@
 //! The layer around every service: identify → limit → authorize. It knows methods only by the contract's options.
+//!
+//! Of audited methods it writes down what failed or was refused; what succeeded is written by the store, with the change.
+
+mod answer;
+mod attempt;
+mod journal;
 
 use std::{
     net::IpAddr,
@@ -9,41 +15,47 @@ use std::{
 
 use futures_util::future::{Either, Ready, ready};
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use prost_reflect::DescriptorPool;
 use tonic::{Code, Status, body::Body};
 use tower::Service;
-use tracing::{Instrument as _, Span, instrument::Instrumented};
+use tracing::{Instrument as _, Span};
 use utopia_certs::PeerIdentity;
 use utopia_gateway::ClientAddress;
 use utopia_proto::{
-    policy::{MethodPolicy, Policies},
+    policy::{Limit, MethodPolicy, Policies},
     status::status,
 };
 
+pub use self::journal::{Journal, Writer};
+use self::{
+    answer::Answering,
+    attempt::{Attempt, Subjects},
+};
 use super::{
     credentials::Credentials,
     identity::{Caller, Identity},
+    limits::{Limits, Standing},
 };
 use crate::{error::Result, model::audit::Trail, server::ConnectionInfo};
-
-/// Decides whether a call is within its limits.
-pub type Limiter = Arc<dyn Fn(MethodPolicy, &Identity) -> Result<(), Status> + Send + Sync>;
 
 /// Makes [`Guard`]s.
 #[derive(Clone)]
 pub struct GuardLayer {
     policies: Arc<Policies>,
+    subjects: Arc<Subjects>,
     credentials: Credentials,
-    limiter: Limiter,
+    limits: Limits,
+    journal: Journal,
 }
 
 impl GuardLayer {
-    /// A guard over the methods that the policies name; all others are refused.
+    /// A guard over the methods that the policies name; all others are refused. The pool describes their requests.
     #[must_use]
-    pub fn new(policies: Arc<Policies>, credentials: Credentials, limiter: Limiter) -> Self {
-        Self { policies, credentials, limiter }
+    pub fn new(pool: &DescriptorPool, policies: Policies, credentials: Credentials, limits: Limits, journal: Journal) -> Self {
+        let subjects = Arc::new(Subjects::new(pool, &policies));
+        Self { policies: Arc::new(policies), subjects, credentials, limits, journal }
     }
 
-    /// The policy of the method, and who is calling as far as the connection tells.
     fn policy(&self, path: &str) -> Result<MethodPolicy, Status> {
         let unknown = || status(Code::Unimplemented, "UnknownMethod", "there is no such method", None);
         self.policies.get(path).ok_or_else(unknown)
@@ -62,9 +74,15 @@ impl GuardLayer {
         })
     }
 
-    fn admit(&self, policy: MethodPolicy, identity: &Identity) -> Result<(), Status> {
-        (self.limiter)(policy, identity)?;
-        identity.authorize(policy.access)
+    /// An attempt whose failure is to be written down. Of strangers only those who try to get in are: whoever likes could fill the
+    /// log otherwise.
+    fn attempt<B>(&self, request: &Request<B>, trail: &Trail, policy: MethodPolicy, identity: &Identity) -> Option<Attempt> {
+        let is_known = match identity.caller {
+            Caller::Person(_) | Caller::Node(_) => true,
+            Caller::Anonymous | Caller::Gateway => false,
+        };
+        let subject = || self.subjects.of(request.uri().path());
+        (is_known || policy.limit == Limit::Login).then(|| Attempt::new(trail.clone(), subject(), self.journal.clone()))
     }
 }
 
@@ -119,57 +137,59 @@ pub struct Guard<S> {
 /// The answer to a call.
 type Answer<E> = Result<Response<Body>, E>;
 
-/// A call that is refused, or goes on.
-type Admitted<F, E> = Either<Ready<Answer<E>>, Instrumented<F>>;
+/// An answer after something had to be waited for: a key that is not at hand, or the rest of a request that is refused.
+type Later<E> = Pin<Box<dyn Future<Output = Answer<E>> + Send>>;
 
-/// A call that is refused or goes on, or first waits for a key that is not at hand.
-type GuardFuture<F, E> = Either<Admitted<F, E>, Pin<Box<dyn Future<Output = Answer<E>> + Send>>>;
+/// A call that is refused or goes on.
+type Decided<F, E> = Either<Either<Ready<Answer<E>>, Answering<F>>, Later<E>>;
 
-impl<S, B> Service<Request<B>> for Guard<S>
+impl<S> Service<Request<Body>> for Guard<S>
 where
-    S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
-    B: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = GuardFuture<S::Future, S::Error>;
+    type Future = Decided<S::Future, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let span = tracing::info_span!(
             "request",
             method = request.uri().path(),
             id = request_id(request.headers()),
             user = tracing::field::Empty
         );
-        let known = self.layer.policy(request.uri().path());
-        let (policy, token) = match known.and_then(|policy| Ok((policy, bearer(request.headers())?))) {
-            Ok(found) => found,
-            Err(status) => return Either::Left(refuse(&span, &status)),
+        let policy = match self.layer.policy(request.uri().path()) {
+            Ok(policy) => policy,
+            Err(status) => return Either::Left(Either::Left(ready(Ok(refusal(&span, &status, None))))),
         };
         let identity = peer(&request);
-        let Some(token) = token else { return Either::Left(self.proceed(request, policy, identity, span)) };
+        let token = match bearer(request.headers()) {
+            Ok(None) => return self.proceed(request, policy, identity, span),
+            Ok(Some(token)) => token,
+            Err(status) => return self.unknown(request, policy, &identity, &span, status),
+        };
         // A token that does not hold is refused also where none is needed: the caller believes to be somebody.
         match self.layer.credentials.at_hand(token) {
-            Some(Ok(caller)) => Either::Left(self.proceed(request, policy, Identity { caller, ..identity }, span)),
-            Some(Err(error)) => Either::Left(refuse(&span, &error.into())),
+            Some(Ok(caller)) => self.proceed(request, policy, Identity { caller, ..identity }, span),
+            Some(Err(error)) => self.unknown(request, policy, &identity, &span, error.into()),
             None => {
                 let (token, credentials) = (token.to_owned(), self.layer.credentials.clone());
                 // The clone takes the place of the service that is ready.
                 let inner = self.inner.clone();
                 let mut guard = Self { layer: self.layer.clone(), inner: std::mem::replace(&mut self.inner, inner) };
                 Either::Right(Box::pin(async move {
-                    let proceeding = match credentials.caller(&token).await {
+                    let decided = match credentials.caller(&token).await {
                         Ok(caller) => guard.proceed(request, policy, Identity { caller, ..identity }, span),
-                        Err(error) => refuse(&span, &error.into()),
+                        Err(error) => guard.unknown(request, policy, &identity, &span, error.into()),
                     };
                     drop(guard);
-                    proceeding.await
+                    decided.await
                 }))
             }
         }
@@ -177,33 +197,90 @@ where
 }
 
 impl<S> Guard<S> {
-    fn proceed<B>(
+    /// Limits, authorizes, and lets the call through.
+    fn proceed(
         &mut self,
-        mut request: Request<B>,
+        mut request: Request<Body>,
         policy: MethodPolicy,
         identity: Identity,
         span: Span,
-    ) -> Admitted<S::Future, S::Error>
+    ) -> Decided<S::Future, S::Error>
     where
-        S: Service<Request<B>, Response = Response<Body>>,
+        S: Service<Request<Body>, Response = Response<Body>>,
     {
         if let Caller::Person(person) = &identity.caller {
             span.record("user", person.username.as_str());
         }
-        if let Err(status) = self.layer.admit(policy, &identity) {
-            return refuse(&span, &status);
+        let standing = match self.layer.limits.admit(policy, &identity) {
+            Ok(standing) => standing,
+            Err(refused) => return Either::Left(Either::Left(ready(Ok(refusal(&span, &refused.into(), None))))),
+        };
+        if let Err(status) = identity.authorize(policy.access) {
+            return self.refuse(request, policy, &identity, &span, status, standing);
         }
+        let mut attempt = None;
         if let Some(trail) = self.layer.trail(&request, &identity) {
+            attempt = self.layer.attempt(&request, &trail, policy, &identity);
+            if let Some(attempt) = &attempt {
+                request = request.map(|body| attempt.listen(body));
+            }
             request.extensions_mut().insert(trail);
         }
         request.extensions_mut().insert(identity);
-        Either::Right(self.inner.call(request).instrument(span))
+        Either::Left(Either::Right(Answering { call: self.inner.call(request).instrument(span), standing, attempt }))
+    }
+
+    /// Refuses a caller whose credentials do not hold; whoever guesses is counted by their address.
+    fn unknown(
+        &self,
+        request: Request<Body>,
+        policy: MethodPolicy,
+        identity: &Identity,
+        span: &Span,
+        status: Status,
+    ) -> Decided<S::Future, S::Error>
+    where
+        S: Service<Request<Body>>,
+    {
+        let identity = Identity { caller: Caller::Anonymous, address: identity.address };
+        match self.layer.limits.admit(policy, &identity) {
+            Ok(standing) => self.refuse(request, policy, &identity, span, status, standing),
+            Err(refused) => Either::Left(Either::Left(ready(Ok(refusal(span, &refused.into(), None))))),
+        }
+    }
+
+    /// Refuses a call, and writes it down if the audit log is to know.
+    fn refuse(
+        &self,
+        request: Request<Body>,
+        policy: MethodPolicy,
+        identity: &Identity,
+        span: &Span,
+        status: Status,
+        standing: Option<Standing>,
+    ) -> Decided<S::Future, S::Error>
+    where
+        S: Service<Request<Body>>,
+    {
+        let response = refusal(span, &status, standing);
+        let trail = self.layer.trail(&request, identity);
+        let attempt = trail.and_then(|trail| self.layer.attempt(&request, &trail, policy, identity));
+        let Some(attempt) = attempt else { return Either::Left(Either::Left(ready(Ok(response)))) };
+        let body = request.into_body();
+        Either::Right(Box::pin(async move {
+            attempt.refused(body, &status).await;
+            Ok(response)
+        }))
     }
 }
 
-fn refuse<F, E>(span: &Span, status: &Status) -> Admitted<F, E> {
+fn refusal(span: &Span, status: &Status, standing: Option<Standing>) -> Response<Body> {
     tracing::debug!(parent: span, code = ?status.code(), "refused: {}", status.message());
-    Either::Left(ready(Ok(status.clone().into_http())))
+    let mut response = status.clone().into_http();
+    if let Some(standing) = standing {
+        standing.write(response.headers_mut());
+    }
+    response
 }
 
 fn request_id(headers: &HeaderMap) -> &str {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Who did something, from where, and by which operation. The guard makes it for every call that is audited; services hand it to
@@ -79,6 +80,19 @@ impl Change {
     pub fn touched(id: impl ToString) -> Self {
         Self { resource_id: id.to_string(), old: None, new: None }
     }
+}
+
+/// What the audit log is to know of one attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Who, from where, and what.
+    pub trail: Trail,
+    /// To what.
+    pub change: Change,
+    /// What became of it.
+    pub result: AuditResult,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Environment as the log shows it: what is set, and not to what.

@@ -8,7 +8,7 @@ use utopia_proto::iam::v1::{
 
 use super::{convert, validate};
 use crate::{
-    auth::{Identity, jwt::Tokens, password::Passwords},
+    auth::{Identity, jwt::Tokens, limits::Limits, password::Passwords},
     clock::Clock,
     error::{Error, Result},
     model::{Role, RolePolicy},
@@ -24,6 +24,8 @@ pub struct Iam {
     pub passwords: Passwords,
     /// Makes tokens.
     pub tokens: Tokens,
+    /// How often a user name may be tried.
+    pub limits: Limits,
     /// Tells the time.
     pub clock: Clock,
     /// Well-known pairs of name and password are accepted.
@@ -34,6 +36,7 @@ pub struct Iam {
 impl IamService for Iam {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<User>, Status> {
         let RegisterRequest { username, password } = request.into_inner();
+        self.limits.username(&username)?;
         validate::username(&username)?;
         validate::password(&username, &password, self.development)?;
         let hash = self.passwords.hash(&password).await?;
@@ -44,6 +47,7 @@ impl IamService for Iam {
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
         let LoginRequest { username, password } = request.into_inner();
+        self.limits.username(&username)?;
         let user = self.store.user_by_name(&username).await?;
         // For an unknown user a hash is checked all the same, so that the time taken tells nothing.
         let hash = user.as_ref().map(|user| user.password_hash.as_str());

@@ -3,16 +3,19 @@
 //! An event is appended in the transaction of the change it tells of, as the last thing before the commit: the lock on the head of
 //! the chain orders those who append, and is held no longer than that.
 
+mod read;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
 use utopia_proto::chain::link_hash;
 use uuid::Uuid;
 
+pub use self::read::{EventFilter, StoredEvent};
 use super::{Doing as _, Store, row};
 use crate::{
     error::Result,
-    model::audit::{AuditResult, Change, Trail},
+    model::audit::{AuditResult, Change, Event, Trail},
 };
 
 const CONTEXT: &str = "write to the audit log";
@@ -22,6 +25,15 @@ impl Store {
     pub async fn record(&self, trail: &Trail, change: Change, result: AuditResult, now: Timestamp) -> Result<()> {
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
         append_with(&mut transaction, trail, change, result, now).await?;
+        transaction.commit().await.doing(CONTEXT)
+    }
+
+    /// Writes down several such things at once: all or, when it fails, none.
+    pub async fn record_all(&self, events: &[Event]) -> Result<()> {
+        let mut transaction = self.transaction().await.doing(CONTEXT)?;
+        for Event { trail, change, result, at } in events {
+            append_with(&mut transaction, trail, change.clone(), result.clone(), *at).await?;
+        }
         transaction.commit().await.doing(CONTEXT)
     }
 }

@@ -75,7 +75,9 @@ struct Arguments {
 pub(crate) fn config(directory: &TempDir, more: &[&str]) -> Config {
     let data_dir = directory.path().join("data");
     let fixed = ["controlplane", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--data-dir"];
-    let arguments = fixed.into_iter().chain([data_dir.to_str().unwrap()]).chain(more.iter().copied());
+    // Tests call more often than people do; those of the limits set their own.
+    let limits: &[&str] = if more.contains(&"--limits") { &[] } else { &["--limits", "off"] };
+    let arguments = fixed.into_iter().chain([data_dir.to_str().unwrap()]).chain(limits.iter().chain(more).copied());
     Arguments::parse_from(arguments).config
 }
 
