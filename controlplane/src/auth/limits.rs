@@ -238,7 +238,7 @@ impl Class {
     fn new(name: &'static str, per_minute: NonZeroU32, clock: Steady) -> Self {
         let quota = Quota::per_minute(per_minute);
         let limiter = Limiter::new(quota, DashMapStateStore::default(), clock.clone());
-        Self { name, per_minute, interval: quota.replenish_interval(), limiter, clock, shrunk_at: AtomicU64::new(0) }
+        Self { name, per_minute, interval: quota.replenish_interval(), limiter, clock, shrunk_at: AtomicU64::new(u64::MAX) }
     }
 
     fn count(&self, key: Key) -> Result<Standing, Refused> {
