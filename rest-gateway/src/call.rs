@@ -17,7 +17,6 @@ use prost_reflect::DescriptorPool;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status};
 use tower::{BoxError, Service};
-use uuid::Uuid;
 
 use crate::{
     client::TrustedProxies,
@@ -30,7 +29,7 @@ use crate::{
         request::{Fault, RequestError},
         response,
     },
-    upstream::{self, REQUEST_ID, Upstream},
+    upstream::{self, REQUEST_ID, Upstream, request_id},
 };
 
 /// The reason of a value that its field does not take.
@@ -74,12 +73,12 @@ where
     S: Clone + Send + Sync + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let routes = Arc::new(Routes::new(pool, services)?);
-    let gateway = Arc::new(Gateway { routes, upstream, config });
+    let gateway = Gateway::new(pool, services, upstream, config)?;
     Ok(Router::new().fallback(move |request: axum::extract::Request| async move { gateway.handle(request).await }))
 }
 
-struct Gateway<S> {
+/// The JSON side of the gateway.
+pub(crate) struct Gateway<S> {
     routes: Arc<Routes>,
     upstream: S,
     config: Config,
@@ -125,7 +124,12 @@ impl Call {
 }
 
 impl<S: Upstream> Gateway<S> {
-    async fn handle(&self, request: axum::extract::Request) -> Response {
+    pub(crate) fn new(pool: &DescriptorPool, services: &[&str], upstream: S, config: Config) -> Result<Arc<Self>, RouteError> {
+        let routes = Arc::new(Routes::new(pool, services)?);
+        Ok(Arc::new(Self { routes, upstream, config }))
+    }
+
+    pub(crate) async fn handle(&self, request: axum::extract::Request) -> Response {
         let (mut parts, body) = request.into_parts();
         let id = request_id(&parts.headers);
         parts.headers.insert(REQUEST_ID, id.clone());
@@ -329,17 +333,6 @@ fn refused(route: &Route, error: &RequestError) -> Failure {
         Fault::Value => (route.error_status(Code::InvalidArgument, INVALID_FIELD), INVALID_FIELD),
     };
     Failure::new(status, reason, error.to_string())
-}
-
-/// The client's id of the request, if it is fit to be logged, else a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let is_fit = |id: &&HeaderValue| !id.is_empty() && id.len() <= 128 && id.to_str().is_ok();
-    let given = headers.get(REQUEST_ID).filter(is_fit).cloned();
-    given.unwrap_or_else(|| {
-        let id = Uuid::new_v4();
-        let mut buffer = Uuid::encode_buffer();
-        HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).expect("a UUID is a header value")
-    })
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {

@@ -1,13 +1,13 @@
 //! What the world reaches over HTTP, the same for the gateway within a control plane and for the one of its own.
 
-use axum::Router;
+use axum::{Router, extract::Request};
 use bytes::Bytes;
 use clap::Args;
 use http_body::Body;
 use prost_reflect::DescriptorPool;
 use tower::{BoxError, Service};
 
-use crate::{Config, RouteError, TrustedProxies, call};
+use crate::{Config, CorsOrigins, RouteError, TrustedProxies, call, docs, grpc_web, openapi};
 
 /// Settings of an HTTP listener that the world reaches.
 #[derive(Debug, Clone, Default, Args)]
@@ -15,9 +15,13 @@ pub struct Settings {
     /// Networks of proxies whose X-Forwarded-For is believed, e.g. 10.0.0.0/8,::1; of nobody when empty
     #[arg(long, env = "UTOPIA_TRUSTED_PROXIES", default_value = "", hide_default_value = true, value_name = "CIDR,…")]
     pub trusted_proxies: TrustedProxies,
+
+    /// Origins whose pages may call, e.g. https://console.example, or * for any; none when empty
+    #[arg(long, env = "UTOPIA_CORS_ORIGINS", default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
+    pub cors_origins: CorsOrigins,
 }
 
-/// Routes for every service of the pool.
+/// Routes for every service of the pool, as JSON and as gRPC-Web, with the documents that tell of them.
 ///
 /// # Errors
 /// When a binding is wrong or contradicts another.
@@ -30,6 +34,16 @@ where
     // Methods without a binding have no route anyway.
     let services = pool.services().map(|service| service.full_name().to_owned()).collect::<Vec<_>>();
     let services = services.iter().map(String::as_str).collect::<Vec<_>>();
-    let config = Config { trusted_proxies: settings.trusted_proxies.clone(), ..Config::default() };
-    call::router(pool, &services, upstream, config)
+    let proxies = settings.trusted_proxies.clone();
+    let config = Config { trusted_proxies: proxies.clone(), ..Config::default() };
+    let json = call::Gateway::new(pool, &services, upstream.clone(), config)?;
+    let api = Router::new().fallback(move |request: Request| async move {
+        if grpc_web::is_grpc_web(request.headers()) {
+            grpc_web::handle(upstream, proxies, request).await
+        } else {
+            json.handle(request).await
+        }
+    });
+    let documents = docs::router(openapi::document(pool, &services)?);
+    Ok(settings.cors_origins.admit(api.merge(documents)))
 }

@@ -10,6 +10,10 @@
 
 mod call;
 mod client;
+mod cors;
+mod docs;
+mod grpc_web;
+mod openapi;
 mod percent;
 mod routes;
 mod stream;
@@ -29,4 +33,5 @@ pub mod telemetry;
 
 pub use call::{Config, router};
 pub use client::{ClientAddress, NetworkError, TrustedProxies};
+pub use cors::{CorsOrigins, OriginError};
 pub use routes::RouteError;

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is specific to a service. At each segment a literal wins over a variable, and a variable over a rest.
 
-mod rule;
+pub(crate) mod rule;
 
 use std::{borrow::Cow, collections::HashMap, ops::Range, time::Duration};
 

@@ -10,6 +10,7 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
 use tonic::{Code, Status};
 use tower::{BoxError, Service, ServiceExt as _};
+use uuid::Uuid;
 
 /// Bytes before each message: a compression flag and the length.
 pub(crate) const FRAME_HEADER: usize = 5;
@@ -86,6 +87,17 @@ pub(crate) fn request(
         headers.insert(GRPC_TIMEOUT, timeout);
     }
     request
+}
+
+/// The client's id of the request, if it is fit to be logged, else a new one.
+pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let is_fit = |id: &&HeaderValue| !id.is_empty() && id.len() <= 128 && id.to_str().is_ok();
+    let given = headers.get(REQUEST_ID).filter(is_fit).cloned();
+    given.unwrap_or_else(|| {
+        let id = Uuid::new_v4();
+        let mut buffer = Uuid::encode_buffer();
+        HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).expect("a UUID is a header value")
+    })
 }
 
 /// The deadline that a client asks for.

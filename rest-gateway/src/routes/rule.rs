@@ -6,15 +6,15 @@ const HTTP: &str = "google.api.http";
 
 /// One route of a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rule {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) body: String,
-    pub(super) response_body: String,
+pub(crate) struct Rule {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) body: String,
+    pub(crate) response_body: String,
 }
 
 /// All routes of a method; none for one without the option.
-pub(super) fn rules(method: &MethodDescriptor) -> Vec<Rule> {
+pub(crate) fn rules(method: &MethodDescriptor) -> Vec<Rule> {
     let Some(extension) = method.parent_pool().get_extension_by_name(HTTP) else { return Vec::new() };
     let options = method.options();
     if !options.has_extension(&extension) {

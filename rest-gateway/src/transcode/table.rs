@@ -3,7 +3,7 @@
 //! Messages and enums refer to each other by index, so that recursion needs no pointers. Everything that does not
 //! depend on a value, such as `,"key":null`, is written here once.
 
-mod options;
+pub(crate) mod options;
 
 use std::collections::HashMap;
 
@@ -300,7 +300,8 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).expect("a descriptor pool holds fewer than 2^32 types")
 }
 
-fn shape(descriptor: &MessageDescriptor) -> Shape {
+/// The JSON shape of a message.
+pub(crate) fn shape(descriptor: &MessageDescriptor) -> Shape {
     match descriptor.full_name() {
         "google.protobuf.Timestamp" => Shape::Timestamp,
         "google.protobuf.Duration" => Shape::Duration,

@@ -5,6 +5,7 @@
 
 mod contract;
 mod differential;
+mod front;
 mod http;
 mod mapping;
 mod process;

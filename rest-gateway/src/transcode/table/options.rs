@@ -3,8 +3,8 @@
 use std::{collections::HashMap, fmt::Write as _};
 
 use prost_reflect::{
-    Cardinality, DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind as ProtoKind, MessageDescriptor,
-    ReflectMessage as _, Value,
+    Cardinality, DynamicMessage, EnumDescriptor, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, Kind as ProtoKind,
+    MessageDescriptor, ReflectMessage as _, Value,
 };
 
 use super::{super::response::write_string, Enum, Key, TableError};
@@ -12,6 +12,7 @@ use super::{super::response::write_string, Enum, Key, TableError};
 /// Options of `utopia/api/v1/options.proto` by their field numbers.
 const INLINE: u32 = 50110;
 const KEY: u32 = 50111;
+const EXAMPLE: u32 = 50112;
 const WORD: u32 = 50120;
 const ALIAS: u32 = 50121;
 
@@ -45,15 +46,36 @@ pub(super) fn keys(descriptor: &MessageDescriptor, fields: &[FieldDescriptor]) -
     Ok(keys)
 }
 
-fn is_inline(field: &FieldDescriptor) -> bool {
+/// Whether the keys of the field's message are accepted beside it.
+pub(crate) fn is_inline(field: &FieldDescriptor) -> bool {
     let inline = option(&field.options(), INLINE).is_some_and(|value| value.as_bool() == Some(true));
     inline && field.cardinality() != Cardinality::Repeated
 }
 
 /// The key of a field.
-pub(super) fn key_of(field: &FieldDescriptor) -> String {
+pub(crate) fn key_of(field: &FieldDescriptor) -> String {
     let key = option(&field.options(), KEY).and_then(|value| value.as_str().map(str::to_owned));
     key.unwrap_or_else(|| field.name().to_owned())
+}
+
+/// An example of the field's value, as JSON text.
+pub(crate) fn example(field: &FieldDescriptor) -> Option<String> {
+    option(&field.options(), EXAMPLE).and_then(|value| value.as_str().map(str::to_owned))
+}
+
+/// Whether the field holds a secret.
+pub(crate) fn is_secret(field: &FieldDescriptor) -> bool {
+    field.options().get_field_by_name("debug_redact").is_some_and(|value| value.as_bool() == Some(true))
+}
+
+/// The word of an enum's value in JSON, and further spellings that are accepted.
+pub(crate) fn words(value: &EnumValueDescriptor) -> (String, Vec<String>) {
+    let options = value.options();
+    let word = option(&options, WORD).and_then(|word| word.as_str().map(str::to_owned));
+    let aliases = option(&options, ALIAS);
+    let aliases = aliases.as_ref().and_then(Value::as_list).unwrap_or_default();
+    let aliases = aliases.iter().filter_map(|alias| alias.as_str().map(str::to_owned));
+    (word.unwrap_or_else(|| value.name().to_owned()), aliases.collect())
 }
 
 /// The value of a custom option; none where it is not set.
@@ -66,14 +88,12 @@ fn option(options: &DynamicMessage, number: u32) -> Option<Value> {
 pub(super) fn enum_table(descriptor: &EnumDescriptor) -> Enum {
     let mut texts = Vec::<(i32, Box<str>)>::new();
     let mut spellings = Vec::new();
-    let mut words = String::new();
+    let mut listed = String::new();
     for value in descriptor.values() {
-        let options = value.options();
-        let word = option(&options, WORD).and_then(|word| word.as_str().map(str::to_owned));
-        let word = word.unwrap_or_else(|| value.name().to_owned());
+        let (word, aliases) = words(&value);
         if !word.is_empty() {
-            let separator = if words.is_empty() { "" } else { ", " };
-            write!(words, "{separator}`{word}`").expect("writing to a string does not fail");
+            let separator = if listed.is_empty() { "" } else { ", " };
+            write!(listed, "{separator}`{word}`").expect("writing to a string does not fail");
         }
         // Of several names of one number, the first is written.
         if texts.iter().all(|(number, _)| *number != value.number()) {
@@ -81,9 +101,7 @@ pub(super) fn enum_table(descriptor: &EnumDescriptor) -> Enum {
             write_string(&mut text, &word);
             texts.push((value.number(), text.into()));
         }
-        let aliases = option(&options, ALIAS);
-        let aliases = aliases.as_ref().and_then(Value::as_list).unwrap_or_default();
-        let aliases = aliases.iter().filter_map(Value::as_str);
+        let aliases = aliases.iter().map(String::as_str);
         for spelling in [word.as_str(), value.name()].into_iter().chain(aliases) {
             spellings.push((spelling.to_lowercase().into_boxed_str(), value.number()));
         }
@@ -92,5 +110,5 @@ pub(super) fn enum_table(descriptor: &EnumDescriptor) -> Enum {
     // Stable, so that of one spelling used twice the first stands.
     spellings.sort_by(|a, b| a.0.cmp(&b.0));
     spellings.dedup_by(|a, b| a.0 == b.0);
-    Enum { texts, spellings, words: words.into() }
+    Enum { texts, spellings, words: listed.into() }
 }
