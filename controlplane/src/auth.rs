@@ -3,6 +3,7 @@
 //! [`guard`] finds out who is calling and decides, by the contract's options alone, whether they may; [`limits`]
 //! says how often.
 
+pub mod api_token;
 pub mod credentials;
 pub mod guard;
 pub mod identity;
@@ -10,5 +11,7 @@ pub mod jwt;
 pub mod keys;
 pub mod limits;
 pub mod password;
+mod recent;
+pub mod sessions;
 
-pub use identity::{Caller, Identity, Person};
+pub use identity::{Caller, Credential, Identity, Person};

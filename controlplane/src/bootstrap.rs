@@ -5,7 +5,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use utopia_certs::secret_file;
 
-use crate::{auth::password::Passwords, clock::Clock, config::Config, model::Role, service::validate, store::Store};
+use crate::{
+    auth::password::Passwords,
+    clock::Clock,
+    config::Config,
+    model::{Role, audit::Trail, people::NewUser},
+    service::validate,
+    store::Store,
+};
 
 /// The administrator's user name.
 const ADMIN: &str = "admin";
@@ -16,18 +23,19 @@ const ADMIN: &str = "admin";
 /// # Errors
 /// When the given password breaks its rule, or something cannot be written.
 pub(crate) async fn administrator(config: &Config, store: &Store, passwords: &Passwords, clock: &Clock) -> anyhow::Result<()> {
-    if store.user_by_name(ADMIN).await?.is_some() {
+    if store.has_administrator().await? {
         return Ok(());
     }
     let password = match &config.admin_password {
         Some(password) => {
-            validate::password(ADMIN, password, config.development).context("UTOPIA_ADMIN_PASSWORD")?;
+            validate::password("password", ADMIN, password, config.development).context("UTOPIA_ADMIN_PASSWORD")?;
             password.clone()
         }
         None => random_password(&config.admin_password_file())?,
     };
     let hash = passwords.hash(&password).await?;
-    store.create_user(ADMIN, &hash, Role::Admin, clock.now()).await?;
+    let new = NewUser { username: ADMIN, email: "", password_hash: &hash, role: Role::Admin };
+    store.create_user(new, clock.now(), &Trail::system("user", "CreateAdministrator")).await?;
     match config.admin_password {
         Some(_) => tracing::info!(user = ADMIN, "administrator created with the given password"),
         None => tracing::info!(user = ADMIN, file = %config.admin_password_file().display(), "administrator created"),

@@ -1,5 +1,6 @@
 //! The control plane: users, nodes, claims and the agents' link behind one gRPC surface.
 
+pub mod accounts;
 pub mod auth;
 mod authority;
 mod bootstrap;

@@ -1,6 +1,7 @@
 //! What the control plane remembers: users, nodes, join tokens and claims, as the store gives them. No I/O, no gRPC.
 
 pub mod audit;
+pub mod people;
 pub mod selector;
 
 use std::{fmt, str::FromStr};
@@ -12,6 +13,8 @@ use utopia_proto::{
     link::v1::{GpuFacts, MachineFacts},
 };
 use uuid::Uuid;
+
+pub use people::User;
 
 /// What a person may do, ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,23 +88,6 @@ impl RolePolicy {
     pub fn gpu_limit(&self) -> Option<i64> {
         if self.allow_all { None } else { Some(self.max_gpu_count.unwrap_or(0).into()) }
     }
-}
-
-/// A person.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// Ascending from 1.
-    pub id: i64,
-    /// The same person's id in the APIs that use UUIDs.
-    pub uuid: Uuid,
-    /// Unique without regard to case.
-    pub username: String,
-    /// A PHC string.
-    pub password_hash: String,
-    /// What they may do.
-    pub role: Role,
-    /// When they registered.
-    pub created_at: Timestamp,
 }
 
 /// How far a node has come.

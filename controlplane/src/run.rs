@@ -24,7 +24,10 @@ use utopia_proto::{
     audit::v1::audit_service_server::AuditServiceServer,
     claim::v1::claim_service_server::ClaimServiceServer,
     codec::MAX_FRAME_BYTES,
-    iam::v1::iam_service_server::IamServiceServer,
+    iam::v1::{
+        account_service_server::AccountServiceServer, api_token_service_server::ApiTokenServiceServer,
+        iam_service_server::IamServiceServer, user_service_server::UserServiceServer,
+    },
     link::v1::{agent_link_server::AgentLinkServer, enrolment_service_server::EnrolmentServiceServer},
     node::v1::{
         join_token_service_server::JoinTokenServiceServer, node_agent_service_server::NodeAgentServiceServer,
@@ -34,6 +37,7 @@ use utopia_proto::{
 };
 
 use crate::{
+    accounts::Accounts,
     auth::{
         credentials::Credentials,
         guard::{Guard, GuardLayer, Journal},
@@ -41,6 +45,7 @@ use crate::{
         keys::KeyRing,
         limits::Limits,
         password::Passwords,
+        sessions::Sessions,
     },
     authority, bootstrap,
     clock::Clock,
@@ -50,8 +55,8 @@ use crate::{
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
     server::{self, Peers},
     service::{
-        audit::AuditLog, claim::Claims, enrolment::Enrolment, iam::Iam, join_token::JoinTokens, node::Nodes,
-        node_agent::NodeAgents,
+        account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, enrolment::Enrolment, iam::Iam,
+        join_token::JoinTokens, node::Nodes, node_agent::NodeAgents, user::Users,
     },
     store::{self, Store},
     telemetry::Metrics,
@@ -108,9 +113,10 @@ struct ControlPlane {
     authority: Arc<Authority>,
     server_names: Vec<String>,
     join_tokens: JoinTokens,
-    passwords: Passwords,
+    accounts: Accounts,
     tokens: Tokens,
     limits: Limits,
+    sessions: Sessions,
     registry: Registry,
     metrics: Arc<Metrics>,
 }
@@ -121,6 +127,9 @@ impl ControlPlane {
         let passwords = Passwords::new();
         bootstrap::administrator(&config, &store, &passwords, &clock).await?;
         let tokens = Tokens::new(KeyRing::load(store.clone(), clock.clone()).await?, clock.clone());
+        let sessions = Sessions::new(store.clone(), clock.clone());
+        let accounts =
+            Accounts::new(store.clone(), passwords, tokens.clone(), sessions.clone(), clock.clone(), config.development);
         let authority = Arc::new(authority::open(&config, &clock)?);
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
@@ -147,9 +156,10 @@ impl ControlPlane {
             authority,
             server_names,
             join_tokens,
-            passwords,
+            accounts,
             tokens,
             limits,
+            sessions,
             registry,
             metrics,
         })
@@ -174,7 +184,7 @@ impl ControlPlane {
         let requests = RequestMetrics::register(&mut self.registry);
         let pool = utopia_proto::descriptor_pool();
         let (journal, writer) = Journal::new(self.clock.clone());
-        let credentials = Credentials::new(self.tokens.clone());
+        let credentials = Credentials::new(self.tokens.clone(), self.sessions.clone());
         let guard = GuardLayer::new(&pool, policies(&pool), credentials, self.limits.clone(), journal);
         let stack: Stack = requests.layer(guard.layer(routes.prepare()));
 
@@ -236,14 +246,11 @@ impl ControlPlane {
     /// Every gRPC service.
     fn routes(&self) -> anyhow::Result<Routes> {
         let (store, hub, clock) = (&self.store, &self.hub, &self.clock);
-        let iam = Iam {
-            store: store.clone(),
-            passwords: self.passwords.clone(),
-            tokens: self.tokens.clone(),
-            limits: self.limits.clone(),
-            clock: clock.clone(),
-            development: self.config.development,
-        };
+        let (accounts, limits) = (&self.accounts, &self.limits);
+        let iam = Iam { accounts: accounts.clone(), limits: limits.clone(), store: store.clone(), clock: clock.clone() };
+        let account = AccountServer { accounts: accounts.clone(), limits: limits.clone(), store: store.clone() };
+        let users = Users { accounts: accounts.clone(), store: store.clone(), hub: hub.clone(), changes: self.changes.clone() };
+        let api_tokens = ApiTokens { store: store.clone(), sessions: self.sessions.clone(), clock: clock.clone() };
         let nodes = Nodes { store: store.clone(), hub: hub.clone(), join_tokens: self.join_tokens.clone() };
         let claims = Claims {
             store: store.clone(),
@@ -266,6 +273,9 @@ impl ControlPlane {
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         Ok(Routes::new(IamServiceServer::new(iam))
+            .add_service(AccountServiceServer::new(account))
+            .add_service(UserServiceServer::new(users))
+            .add_service(ApiTokenServiceServer::new(api_tokens))
             .add_service(NodeServiceServer::new(nodes))
             .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
@@ -297,6 +307,7 @@ impl ControlPlane {
             metrics: self.metrics.clone(),
         };
         tracker.spawn(driver.run(cancel.clone()));
+        tracker.spawn(self.sessions.clone().note_use(cancel.clone()));
         let upkeep = Upkeep {
             store: self.store.clone(),
             clock: self.clock.clone(),

@@ -1,5 +1,7 @@
 //! The gRPC services, one file each. They check what was sent, call the store, the hub or the reconciler, and answer.
 
+pub mod account;
+pub mod api_token;
 pub mod audit;
 pub mod claim;
 pub mod convert;
@@ -8,4 +10,5 @@ pub mod iam;
 pub mod join_token;
 pub mod node;
 pub mod node_agent;
+pub mod user;
 pub mod validate;

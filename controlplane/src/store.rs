@@ -4,6 +4,7 @@
 //! on PostgreSQL several replicas write at once, and there a lost race shows in the number of changed rows, not as an error.
 //! Nothing here decides: placing, quota policy and retries are the callers'.
 
+mod api_tokens;
 mod audit;
 mod batch;
 mod claims;
@@ -11,11 +12,13 @@ mod enrolment;
 mod gpus;
 mod join_tokens;
 mod ledger;
+mod login_failures;
 mod nodes;
 mod open;
 mod placement;
 mod roles;
 mod row;
+mod sessions;
 mod signing_keys;
 mod users;
 
@@ -27,14 +30,18 @@ mod tests;
 use sqlx::{Any, AnyPool, Connection as _, Transaction};
 
 pub use self::{
+    api_tokens::MAX_API_TOKENS,
     audit::{EventFilter, StoredEvent},
     claims::{AdmitError, Admitted, NewClaim},
     enrolment::{EnrolError, EnrolNode},
     join_tokens::NewJoinToken,
+    login_failures::LoginFailures,
     nodes::DeleteNodeOutcome,
     open::Options,
     placement::{PlaceOutcome, StatusChange, Waiting},
+    sessions::Revocation,
     signing_keys::SigningKey,
+    users::DeletedUser,
 };
 use crate::error::{Error, Result};
 

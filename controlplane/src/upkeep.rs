@@ -1,5 +1,5 @@
 //! Slow housekeeping: the server's certificate is replaced in time, nodes that were announced and never enrolled are forgotten,
-//! the audit log keeps to its retention.
+//! and so are credentials that have expired; the audit log keeps to its retention.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use utopia_certs::{Authority, Issued, tls::ServerIdentity};
 
-use crate::{auth::limits::Limits, clock::Clock, store::Store};
+use crate::{accounts::FORGET_AFTER, auth::limits::Limits, clock::Clock, store::Store};
 
 /// Lifetime of the server's certificate; it is replaced when half of it has passed.
 const CERTIFICATE_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -49,6 +49,7 @@ impl Upkeep {
             }
             self.limits.shrink();
             self.forget_events(now, &cancel).await;
+            self.forget_credentials(now).await;
             if now >= replace_at {
                 let replaced =
                     server_certificate(&self.authority, &self.server_names, now).and_then(|issued| self.identity.replace(issued));
@@ -56,6 +57,22 @@ impl Upkeep {
                     Ok(()) => replace_at = now + CERTIFICATE_LIFETIME / 2,
                     Err(error) => tracing::error!(%error, "the server's certificate could not be replaced"),
                 }
+            }
+        }
+    }
+
+    /// Forgets what refuses or counts for nothing any more.
+    async fn forget_credentials(&self, now: Timestamp) {
+        let (since, until) = (now - FORGET_AFTER, now + FORGET_AFTER);
+        for (what, done) in [
+            ("revoked tokens", self.store.expire_revocations(now).await),
+            ("API tokens", self.store.expire_api_tokens(now).await),
+            ("failed log-ins", self.store.expire_login_failures(since, until).await),
+        ] {
+            match done {
+                Ok(0) => {}
+                Ok(count) => tracing::debug!(count, "expired {what} are forgotten"),
+                Err(error) => tracing::warn!(%error, "expired {what} could not be forgotten"),
             }
         }
     }

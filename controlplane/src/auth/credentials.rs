@@ -1,30 +1,47 @@
 //! Whom a bearer token stands for. The token's form says which kind it is: no kind opens another's door.
 
-use futures_util::FutureExt as _;
-
 use super::{
-    identity::{Caller, Person},
-    jwt::{self, Tokens},
+    api_token::{self, ApiTokenSecret},
+    identity::Caller,
+    jwt::Tokens,
+    sessions::Sessions,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Reads bearer tokens of every kind.
 #[derive(Clone)]
 pub struct Credentials {
     tokens: Tokens,
+    sessions: Sessions,
+}
+
+/// A token by its form.
+enum Form<'a> {
+    /// A JWT, or what claims to be one.
+    Session(&'a str),
+    /// An API token of a person.
+    ApiToken(ApiTokenSecret),
 }
 
 impl Credentials {
-    /// Reads the tokens that these keys signed.
+    /// Reads the tokens that these keys signed, and API tokens; the sessions know which still hold.
     #[must_use]
-    pub fn new(tokens: Tokens) -> Self {
-        Self { tokens }
+    pub fn new(tokens: Tokens, sessions: Sessions) -> Self {
+        Self { tokens, sessions }
     }
 
-    /// Whom a token stands for, if that can be told without waiting; the answer of every call but the first few.
+    /// Whom a token stands for, if that can be told without waiting: the answer of all but a few calls.
     #[must_use]
     pub fn at_hand(&self, token: &str) -> Option<Result<Caller>> {
-        self.tokens.verify(token).now_or_never().map(|verified| verified.map(person))
+        let person = match form(token) {
+            Ok(Form::Session(token)) => match self.tokens.at_hand(token)? {
+                Ok(session) => self.sessions.person_at_hand(session)?,
+                Err(error) => Err(error),
+            },
+            Ok(Form::ApiToken(secret)) => self.sessions.owner_at_hand(&secret)?,
+            Err(error) => Err(error),
+        };
+        Some(person.map(Caller::Person))
     }
 
     /// Whom a token stands for.
@@ -32,10 +49,18 @@ impl Credentials {
     /// # Errors
     /// `Unauthenticated` when the token does not hold; others when the store fails.
     pub async fn caller(&self, token: &str) -> Result<Caller> {
-        self.tokens.verify(token).await.map(person)
+        let person = match form(token)? {
+            Form::Session(token) => self.sessions.person(self.tokens.verify(token).await?).await,
+            Form::ApiToken(secret) => self.sessions.owner(&secret).await,
+        };
+        person.map(Caller::Person)
     }
 }
 
-fn person(token: jwt::Identity) -> Caller {
-    Caller::Person(Person { id: token.user_id, username: token.username, role: token.role })
+fn form(token: &str) -> Result<Form<'_>> {
+    if !token.starts_with(api_token::PREFIX) {
+        return Ok(Form::Session(token));
+    }
+    let malformed = || Error::Unauthenticated { reason: "InvalidToken", message: "the token cannot be read" };
+    ApiTokenSecret::parse(token).map(Form::ApiToken).ok_or_else(malformed)
 }

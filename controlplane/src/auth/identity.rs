@@ -6,17 +6,29 @@ use tonic::{Code, Status};
 use utopia_proto::{api::v1::Access, status::status};
 use uuid::Uuid;
 
+use super::jwt::Session;
 use crate::model::{Role, audit::Trail};
 
-/// A person, as their token says.
+/// What a person proved themselves with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// A token they got for their password.
+    Session(Session),
+    /// An API token, by its id.
+    ApiToken(Uuid),
+}
+
+/// A person, with what holds for them now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// The user's id.
     pub id: i64,
     /// The user name.
     pub username: String,
-    /// What they may do.
+    /// What they may do with this credential.
     pub role: Role,
+    /// What they proved themselves with.
+    pub credential: Credential,
 }
 
 impl Person {
@@ -30,6 +42,20 @@ impl Person {
     #[must_use]
     pub fn scope(&self) -> Option<i64> {
         if self.sees_all() { None } else { Some(self.id) }
+    }
+
+    /// The session, for what an API token is not enough for.
+    ///
+    /// # Errors
+    /// `PermissionDenied` (`NotASession`) with an API token.
+    pub fn session(&self) -> Result<Session, Status> {
+        match self.credential {
+            Credential::Session(session) => Ok(session),
+            Credential::ApiToken(_) => {
+                let message = "this needs a token from a log-in; an API token is not enough";
+                Err(status(Code::PermissionDenied, "NotASession", message, None))
+            }
+        }
     }
 }
 
@@ -155,7 +181,8 @@ mod tests {
 
     #[test]
     fn every_access_admits_the_callers_it_names_and_no_other() {
-        let person = |role| Caller::Person(Person { id: 1, username: "ada".into(), role });
+        let person =
+            |role| Caller::Person(Person { id: 1, username: "ada".into(), role, credential: Credential::ApiToken(Uuid::nil()) });
         let callers = [
             Caller::Anonymous,
             person(Role::Readonly),
@@ -185,7 +212,12 @@ mod tests {
     fn lacking_credentials_and_lacking_rights_are_told_apart() {
         let anonymous = identity(Caller::Anonymous).authorize(Access::User).unwrap_err();
         assert_eq!(anonymous.code(), Code::Unauthenticated);
-        let person = Caller::Person(Person { id: 1, username: "ada".into(), role: Role::User });
+        let person = Caller::Person(Person {
+            id: 1,
+            username: "ada".into(),
+            role: Role::User,
+            credential: Credential::ApiToken(Uuid::nil()),
+        });
         assert_eq!(identity(person).authorize(Access::Admin).unwrap_err().code(), Code::PermissionDenied);
     }
 }

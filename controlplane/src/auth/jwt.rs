@@ -1,22 +1,24 @@
 //! People's bearer tokens: JWTs under HS256 for the audience `utopia-user`. Agents' and join tokens are none of these, and are
 //! refused here whatever they say.
 //!
-//! A token says who someone was when they logged in; it is believed until it expires.
+//! A token names a person and the epoch it was made in. What the person may do it does not decide: see [`super::sessions`].
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::keys::KeyRing;
+use super::keys::{Key, KeyRing};
 use crate::{
     clock::Clock,
     error::{Error, Result},
-    model::{Role, User},
+    model::people::User,
 };
 
 /// How long a token is good for.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+/// How long after its end a token can still be exchanged for a new one.
+pub const REFRESH_GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// How far the clocks of two replicas may be apart.
 pub(super) const LEEWAY: SignedDuration = SignedDuration::from_secs(5);
 
@@ -30,19 +32,26 @@ pub struct Tokens {
     clock: Clock,
 }
 
-/// Whom a token stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+/// What a token says that holds by itself. Whether it was revoked is another question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
     /// The user's id.
     pub user_id: i64,
-    /// The user's name.
-    pub username: String,
-    /// What they may do.
-    pub role: Role,
     /// The token's own id.
     pub token_id: Uuid,
+    /// The epoch of the user's tokens in which it was made.
+    pub epoch: i64,
     /// The token is refused from then on.
     pub expires_at: Timestamp,
+}
+
+/// A new token.
+#[derive(Clone)]
+pub struct Issued {
+    /// What the client sends.
+    pub token: String,
+    /// What it says.
+    pub session: Session,
 }
 
 /// Why a token is refused.
@@ -55,6 +64,8 @@ pub enum TokenError {
     Malformed,
     /// It was good once.
     Expired,
+    /// It was made later than now: a clock jumped.
+    NotYetValid,
     /// It was made for something else.
     WrongAudience,
     /// None of the control plane's keys signed it.
@@ -65,7 +76,7 @@ impl TokenError {
     const fn reason(self) -> &'static str {
         match self {
             Self::Expired => "TokenExpired",
-            Self::Missing | Self::Malformed | Self::WrongAudience | Self::BadSignature => "InvalidToken",
+            Self::Missing | Self::Malformed | Self::NotYetValid | Self::WrongAudience | Self::BadSignature => "InvalidToken",
         }
     }
 
@@ -74,6 +85,7 @@ impl TokenError {
             Self::Missing => "a bearer token is needed",
             Self::Malformed => "the token cannot be read",
             Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token was made later than now: log in again",
             Self::WrongAudience => "the token is for another purpose",
             Self::BadSignature => "the token's signature is not valid",
         }
@@ -86,16 +98,28 @@ impl From<TokenError> for Error {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
     sub: String,
     jti: String,
     iat: i64,
     exp: i64,
-    username: String,
-    role: String,
+    epoch: i64,
+    /// For those who look into the token; nothing here believes it.
+    username: &'a str,
+    role: &'a str,
+}
+
+/// What is read back.
+#[derive(Deserialize)]
+struct Proof {
+    sub: String,
+    jti: String,
+    iat: i64,
+    exp: i64,
+    epoch: i64,
 }
 
 impl Tokens {
@@ -106,51 +130,82 @@ impl Tokens {
     }
 
     /// A new token for the user.
-    pub fn issue(&self, user: &User) -> Result<String> {
+    pub fn issue(&self, user: &User) -> Result<Issued> {
+        const CONTEXT: &str = "sign a token";
         let key = self.keys.signing()?;
         let now = self.clock.now();
+        let expires_at = now.checked_add(LIFETIME).map_err(|error| Error::internal(CONTEXT, error))?;
+        let session = Session { user_id: user.id, token_id: Uuid::new_v4(), epoch: user.token_epoch, expires_at };
         let claims = Claims {
-            iss: ISSUER.to_owned(),
-            aud: AUDIENCE.to_owned(),
+            iss: ISSUER,
+            aud: AUDIENCE,
             sub: user.id.to_string(),
-            jti: Uuid::new_v4().to_string(),
+            jti: session.token_id.to_string(),
             iat: now.as_second(),
-            exp: (now + LIFETIME).as_second(),
-            username: user.username.clone(),
-            role: user.role.as_str().to_owned(),
+            exp: expires_at.as_second(),
+            epoch: session.epoch,
+            username: &user.username,
+            role: user.role.as_str(),
         };
         let header = Header { kid: Some(key.kid), ..Header::new(Algorithm::HS256) };
-        jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(|error| Error::internal("sign a token", error))
+        let token = jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(|error| Error::internal(CONTEXT, error))?;
+        Ok(Issued { token, session })
     }
 
-    /// Whom the token stands for; an empty one is missing.
+    /// What the token says, if that can be told without waiting for a key.
+    pub(super) fn at_hand(&self, token: &str) -> Option<Result<Session>> {
+        match kid(token) {
+            Ok(kid) => self.keys.known(&kid).map(|key| Ok(self.read(token, &key, SignedDuration::ZERO)?)),
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
+    /// What the token says; an empty one is missing.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] as of [`TokenError`]; others when the keys cannot be loaded.
-    pub async fn verify(&self, token: &str) -> Result<Identity> {
-        if token.is_empty() {
-            return Err(TokenError::Missing.into());
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
-        let kid = header.kid.ok_or(TokenError::Malformed)?;
-        let key = self.keys.by_kid(&kid).await?.ok_or(TokenError::BadSignature)?;
-        let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation()).map_err(|error| refusal(error.kind()))?;
-        Ok(self.identity(data.claims)?)
+    pub async fn verify(&self, token: &str) -> Result<Session> {
+        self.verify_within(token, SignedDuration::ZERO).await
     }
 
-    fn identity(&self, claims: Claims) -> Result<Identity, TokenError> {
-        let expires_at = Timestamp::from_second(claims.exp).map_err(|_| TokenError::Malformed)?;
-        if self.clock.now().duration_since(expires_at) >= LEEWAY {
+    /// What a token says that may have expired so long ago.
+    ///
+    /// # Errors
+    /// As of [`Self::verify`].
+    pub async fn verify_within(&self, token: &str, grace: SignedDuration) -> Result<Session> {
+        let key = self.keys.by_kid(&kid(token)?).await?.ok_or(TokenError::BadSignature)?;
+        Ok(self.read(token, &key, grace)?)
+    }
+
+    fn read(&self, token: &str, key: &Key, grace: SignedDuration) -> Result<Session, TokenError> {
+        let data = jsonwebtoken::decode::<Proof>(token, &key.decoding, &validation()).map_err(|error| refusal(error.kind()))?;
+        let proof = data.claims;
+        let time = |second| Timestamp::from_second(second).map_err(|_| TokenError::Malformed);
+        let (issued_at, expires_at) = (time(proof.iat)?, time(proof.exp)?);
+        let now = self.clock.now();
+        if now.duration_since(expires_at) >= LEEWAY + grace {
             return Err(TokenError::Expired);
         }
-        Ok(Identity {
-            user_id: claims.sub.parse().map_err(|_| TokenError::Malformed)?,
-            username: claims.username,
-            role: claims.role.parse().map_err(|_| TokenError::Malformed)?,
-            token_id: claims.jti.parse().map_err(|_| TokenError::Malformed)?,
+        // A clock that was set back must not prolong a token's life.
+        if issued_at.duration_since(now) > LEEWAY {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(Session {
+            user_id: proof.sub.parse().map_err(|_| TokenError::Malformed)?,
+            token_id: proof.jti.parse().map_err(|_| TokenError::Malformed)?,
+            epoch: proof.epoch,
             expires_at,
         })
     }
+}
+
+/// The name of the key that a token says it is signed with.
+fn kid(token: &str) -> Result<String, TokenError> {
+    if token.is_empty() {
+        return Err(TokenError::Missing);
+    }
+    let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
+    header.kid.ok_or(TokenError::Malformed)
 }
 
 /// All but the expiry, which goes by our clock and not the library's.

@@ -106,7 +106,8 @@ impl KeyRing {
         Ok(kid)
     }
 
-    fn known(&self, kid: &str) -> Option<Key> {
+    /// The key of this name, if it is at hand.
+    pub(super) fn known(&self, kid: &str) -> Option<Key> {
         self.0.keys.load().iter().find(|key| key.kid == kid).cloned()
     }
 
@@ -119,9 +120,9 @@ impl KeyRing {
     }
 }
 
-/// A token may have been signed at the moment of retirement, and is good for its whole life.
+/// A token may have been signed at the moment of retirement, and is good for its whole life and to be exchanged after it.
 fn still_verifies(key: &SigningKey, now: Timestamp) -> bool {
-    key.retired_at.is_none_or(|retired_at| now.duration_since(retired_at) <= jwt::LIFETIME + jwt::LEEWAY)
+    key.retired_at.is_none_or(|retired_at| now.duration_since(retired_at) <= jwt::LIFETIME + jwt::LEEWAY + jwt::REFRESH_GRACE)
 }
 
 fn ready(key: &SigningKey) -> Key {

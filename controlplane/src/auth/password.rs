@@ -8,6 +8,7 @@ use argon2::{
     Argon2,
     password_hash::{self, PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
@@ -42,6 +43,13 @@ impl Passwords {
     pub async fn hash(&self, password: &str) -> Result<String> {
         let password = password.to_owned();
         self.blocking(move |_| hash(&password)).await?.map_err(|error| Error::internal("hash a password", error))
+    }
+
+    /// The PHC string of a password that nobody knows.
+    pub async fn hash_of_nothing(&self) -> Result<String> {
+        let mut password = [0; 32];
+        getrandom::fill(&mut password).map_err(|error| Error::internal("make a password", error))?;
+        self.hash(&URL_SAFE_NO_PAD.encode(password)).await
     }
 
     /// Whether this is the password that was hashed; with no hash, because there is no such user, false after as long.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use prost_types::Timestamp as WireTimestamp;
 use utopia_proto::{claim::v1 as claim, iam::v1 as iam, node::v1 as node};
 
-use crate::model::{Claim, JoinToken, Role, RolePolicy, User};
+use crate::model::{Claim, JoinToken, Role, RolePolicy, User, people::ApiToken};
 
 /// A point in time.
 #[must_use]
@@ -16,6 +16,35 @@ pub fn timestamp(at: Timestamp) -> WireTimestamp {
 #[must_use]
 pub fn user(user: &User) -> iam::User {
     iam::User { id: user.id, username: user.username.clone(), role: user.role.to_string() }
+}
+
+/// A person, as the envelope APIs show them.
+#[must_use]
+pub fn account(user: &User) -> iam::Account {
+    iam::Account {
+        id: user.uuid.to_string(),
+        username: user.username.clone(),
+        email: user.email.clone(),
+        role: user.role.to_string(),
+        created_at: Some(timestamp(user.created_at)),
+        updated_at: Some(timestamp(user.updated_at)),
+        last_login_at: user.last_login_at.map(timestamp),
+    }
+}
+
+/// An API token without its secret.
+#[must_use]
+pub fn api_token(token: ApiToken) -> iam::ApiToken {
+    iam::ApiToken {
+        id: token.id.to_string(),
+        token: String::new(),
+        name: token.name,
+        role: token.role.to_string(),
+        username: token.username,
+        expires_at: Some(timestamp(token.expires_at)),
+        created_at: Some(timestamp(token.created_at)),
+        last_used_at: token.last_used_at.map(timestamp),
+    }
 }
 
 /// A role with its policy.

@@ -6,9 +6,10 @@ use utopia_proto::iam::v1::{
     User, iam_service_server::IamService,
 };
 
-use super::{convert, validate};
+use super::convert;
 use crate::{
-    auth::{Identity, jwt::Tokens, limits::Limits, password::Passwords},
+    accounts::{Accounts, Registration},
+    auth::{Identity, limits::Limits},
     clock::Clock,
     error::{Error, Result},
     model::{Role, RolePolicy},
@@ -18,46 +19,33 @@ use crate::{
 /// The service.
 #[derive(Debug, Clone)]
 pub struct Iam {
-    /// Has the users.
+    /// Registers people and logs them in.
+    pub accounts: Accounts,
+    /// Has the roles.
     pub store: Store,
-    /// Hashes and checks passwords.
-    pub passwords: Passwords,
-    /// Makes tokens.
-    pub tokens: Tokens,
     /// How often a user name may be tried.
     pub limits: Limits,
     /// Tells the time.
     pub clock: Clock,
-    /// Well-known pairs of name and password are accepted.
-    pub development: bool,
 }
 
 #[async_trait]
 impl IamService for Iam {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<User>, Status> {
+        let trail = Identity::trail(&request);
         let RegisterRequest { username, password } = request.into_inner();
         self.limits.username(&username)?;
-        validate::username(&username)?;
-        validate::password(&username, &password, self.development)?;
-        let hash = self.passwords.hash(&password).await?;
-        let user = self.store.create_user(&username, &hash, Role::User, self.clock.now()).await?;
-        tracing::info!(user = %user.username, id = user.id, "user registered");
+        let new = Registration { username, email: String::new(), password, role: Role::User };
+        let user = self.accounts.register(new, trail).await?;
         Ok(Response::new(convert::user(&user)))
     }
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
+        let trail = Identity::trail(&request);
         let LoginRequest { username, password } = request.into_inner();
         self.limits.username(&username)?;
-        let user = self.store.user_by_name(&username).await?;
-        // For an unknown user a hash is checked all the same, so that the time taken tells nothing.
-        let hash = user.as_ref().map(|user| user.password_hash.as_str());
-        let matches = self.passwords.verify(&password, hash).await?;
-        let Some(user) = user.filter(|_| matches) else {
-            let message = "the user name or the password is wrong";
-            return Err(Error::Unauthenticated { reason: "InvalidCredentials", message }.into());
-        };
-        let token = self.tokens.issue(&user)?;
-        Ok(Response::new(LoginResponse { token, user: Some(convert::user(&user)) }))
+        let (issued, user) = self.accounts.log_in(&username, &password, trail).await?;
+        Ok(Response::new(LoginResponse { token: issued.token, user: Some(convert::user(&user)) }))
     }
 
     async fn list_roles(&self, _: Request<ListRolesRequest>) -> Result<Response<ListRolesResponse>, Status> {

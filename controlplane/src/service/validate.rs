@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
-    model::selector::{self, Labels, Selector},
+    model::{
+        Role,
+        selector::{self, Labels, Selector},
+    },
 };
 
 /// The longest image reference in characters.
@@ -52,19 +55,51 @@ pub fn username(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// `Invalid` when it breaks the rule.
-pub fn password(username: &str, password: &str, development: bool) -> Result<()> {
+pub fn password(field: &'static str, username: &str, password: &str, development: bool) -> Result<()> {
     /// Pairs that every scanner tries.
     const WELL_KNOWN: [(&str, &str); 3] = [("admin", "admin"), ("admin", "admin123"), ("minioadmin", "minioadmin")];
-    if development && WELL_KNOWN.contains(&(username, password)) {
+    let well_known = WELL_KNOWN.iter().any(|(name, word)| username.eq_ignore_ascii_case(name) && password == *word);
+    if development && well_known {
         return Ok(());
     }
     if !(8..=256).contains(&password.len()) {
-        return Err(Error::invalid("password", "must be 8 to 256 bytes"));
+        return Err(Error::invalid(field, "must be 8 to 256 bytes"));
     }
-    if WELL_KNOWN.contains(&(username, password)) || username.eq_ignore_ascii_case(password) {
-        return Err(Error::invalid("password", "is too well known for this user name"));
+    if well_known || username.eq_ignore_ascii_case(password) {
+        return Err(Error::invalid(field, "is too well known for this user name"));
     }
     Ok(())
+}
+
+/// An e-mail address, or none.
+///
+/// # Errors
+/// `Invalid` when it is none that could be delivered to.
+pub fn email(field: &'static str, address: &str) -> Result<()> {
+    let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let fits = address.rsplit_once('@').is_some_and(|(local, domain)| {
+        local.len() <= 64
+            && local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
+            && domain.split('.').all(label)
+    });
+    if address.is_empty() || (fits && address.len() <= 254) {
+        return Ok(());
+    }
+    Err(Error::invalid(field, "must be an e-mail address of at most 254 characters"))
+}
+
+/// A role, by its word.
+///
+/// # Errors
+/// `Invalid` for any other word.
+pub fn role(field: &'static str, word: &str) -> Result<Role> {
+    word.parse().map_err(|_| Error::invalid(field, "must be `admin`, `operator`, `user` or `readonly`"))
 }
 
 /// A host name.
@@ -251,11 +286,49 @@ mod tests {
 
     #[test]
     fn documented_and_well_known_passwords() {
-        assert!(password("newuser", "password123", false).is_ok());
-        assert_eq!(field(password("newuser", "short", false)), "password");
-        assert_eq!(field(password("admin", "admin123", false)), "password");
-        assert_eq!(field(password("minioadmin", "minioadmin", false)), "password");
-        assert!(password("admin", "admin", true).is_ok());
+        assert!(password("password", "newuser", "password123", false).is_ok());
+        assert_eq!(field(password("password", "newuser", "short", false)), "password");
+        assert_eq!(field(password("password", "admin", "admin123", false)), "password");
+        assert_eq!(field(password("password", "minioadmin", "minioadmin", false)), "password");
+        assert!(password("password", "admin", "admin", true).is_ok());
+    }
+
+    #[test]
+    fn email_addresses() {
+        for good in ["", "ada@example.com", "a.b+c@x-1.example", "admin@localhost", &format!("{}@a.b", "a".repeat(64))] {
+            assert!(email("email", good).is_ok(), "{good}");
+        }
+        let bad = [
+            "ada",
+            "@",
+            "ada@",
+            "@example.com",
+            "a@b@c",
+            "a..b@c",
+            ".a@c",
+            "a b@c",
+            "a@-c",
+            "a@c-",
+            "a@c..d",
+            "a@c.",
+            "ädä@example.com",
+            "a@b\n",
+            "\"a\"@c",
+            &format!("{}@a.b", "a".repeat(65)),
+            &format!("a@{}", "b.".repeat(126) + "cc"),
+        ];
+        for bad in bad {
+            assert_eq!(field(email("email", bad)), "email", "{bad}");
+        }
+    }
+
+    #[test]
+    fn roles_by_their_words() {
+        assert_eq!(role("role", "admin").unwrap(), Role::Admin);
+        assert_eq!(role("role", "developer").unwrap(), Role::User);
+        for bad in ["", "root", "Admin", " user"] {
+            assert_eq!(field(role("role", bad).map(drop)), "role", "{bad}");
+        }
     }
 
     #[test]

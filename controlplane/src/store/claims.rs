@@ -88,7 +88,7 @@ impl Store {
     pub async fn admit_claim(&self, new: NewClaim, role: Role, trail: &Trail) -> Result<Admitted, AdmitError> {
         const CONTEXT: &str = "admit a claim";
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        let lock = sqlx::query("update users set role = role where id = $1").bind(new.user_id);
+        let lock = sqlx::query("update users set role = role where id = $1 and deleted_at is null").bind(new.user_id);
         if lock.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected() == 0 {
             return Err(Error::not_found("user", new.user_id).into());
         }

@@ -12,7 +12,7 @@ use utopia_proto::{
 use uuid::Uuid;
 
 use super::{EnrolNode, NewClaim, NewJoinToken, Options, Store};
-use crate::model::{Role, User, audit::Trail};
+use crate::model::{Role, User, audit::Trail, people::NewUser};
 
 /// Runs a test on a SQLite database in a directory of its own.
 pub(crate) async fn on_sqlite(test: impl AsyncFnOnce(Store)) {
@@ -83,7 +83,8 @@ pub(crate) fn trail() -> &'static Trail {
 
 /// A person.
 pub(crate) async fn user(store: &Store, username: &str, role: Role) -> User {
-    store.create_user(username, "$argon2id$hash", role, at(0)).await.unwrap()
+    let new = NewUser { username, email: "", password_hash: "$argon2id$hash", role };
+    store.create_user(new, at(0), trail()).await.unwrap()
 }
 
 /// A machine.

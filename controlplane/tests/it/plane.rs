@@ -14,7 +14,7 @@ use utopia_controlplane::{
     Config, Started,
     auth::{jwt::Tokens, keys::KeyRing},
     clock::Clock,
-    model::Role,
+    model::{Role, audit::Trail, people::NewUser},
     store::{Options, Store},
 };
 
@@ -28,6 +28,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) id: i64,
+    pub(crate) uuid: String,
     pub(crate) token: String,
 }
 
@@ -50,8 +51,9 @@ impl People {
         let keys = KeyRing::load(store.clone(), clock.clone()).await.unwrap();
         let tokens = Tokens::new(keys, clock);
         let person = async |username, role| {
-            let user = store.create_user(username, "no password fits this", role, Timestamp::now()).await.unwrap();
-            Person { id: user.id, token: tokens.issue(&user).unwrap() }
+            let new = NewUser { username, email: "", password_hash: "no password fits this", role };
+            let user = store.create_user(new, Timestamp::now(), &Trail::system("user", "Register")).await.unwrap();
+            Person { id: user.id, uuid: user.uuid.to_string(), token: tokens.issue(&user).unwrap().token }
         };
         let people = Self {
             admin: person("admin", Role::Admin).await,

@@ -18,7 +18,8 @@ fn claims(plane: &Plane) -> Json {
     let now = Timestamp::now();
     json!({
         "iss": "utopia", "aud": "utopia-user", "sub": plane.people.user.id.to_string(), "jti": Uuid::new_v4().to_string(),
-        "iat": now.as_second(), "exp": (now + SignedDuration::from_hours(1)).as_second(), "username": "uma", "role": "user",
+        "iat": now.as_second(), "exp": (now + SignedDuration::from_hours(1)).as_second(), "epoch": 0, "username": "uma",
+        "role": "user",
     })
 }
 
@@ -52,7 +53,12 @@ async fn a_token_that_does_not_hold_is_refused_everywhere(plane: &Plane) {
         ("expired", signed(&key, &with(claims(plane), "exp", hour_ago)), "TokenExpired"),
         ("another audience", signed(&key, &with(claims(plane), "aud", "utopia-agent")), "InvalidToken"),
         ("another issuer", signed(&key, &with(claims(plane), "iss", "elsewhere")), "InvalidToken"),
-        ("an unknown role", signed(&key, &with(claims(plane), "role", "root")), "InvalidToken"),
+        ("another epoch", signed(&key, &with(claims(plane), "epoch", 1)), "TokenRevoked"),
+        ("nobody", signed(&key, &with(claims(plane), "sub", "999")), "TokenRevoked"),
+        ("no epoch", signed(&key, &with(claims(plane), "epoch", Json::Null)), "InvalidToken"),
+        ("made in the future", signed(&key, &with(claims(plane), "iat", hour_ago + 7_200)), "InvalidToken"),
+        ("an API token of nobody", format!("utp_{}_{}", Uuid::new_v4().simple(), "A".repeat(43)), "InvalidToken"),
+        ("half an API token", "utp_".to_owned(), "InvalidToken"),
         ("another key", signed(&other_key, &claims(plane)), "InvalidToken"),
         ("an unknown key", signed(&unknown_key, &claims(plane)), "InvalidToken"),
         ("no signature", unsigned, "InvalidToken"),

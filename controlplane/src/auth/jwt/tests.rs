@@ -9,9 +9,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::EncodingKey;
 
 use super::*;
-use crate::store::{
-    Store,
-    testing::{at, on_sqlite, user},
+use crate::{
+    model::Role,
+    store::{
+        Store,
+        testing::{at, on_sqlite, user},
+    },
 };
 
 struct Scene {
@@ -28,7 +31,10 @@ impl Scene {
         let second = Arc::new(AtomicI64::new(0));
         let clock = Clock::from_fn({
             let second = Arc::clone(&second);
-            move || at(second.load(Ordering::Relaxed))
+            move || match second.load(Ordering::Relaxed) {
+                i64::MAX => Timestamp::MAX,
+                second => at(second),
+            }
         });
         let keys = KeyRing::load(store.clone(), clock.clone()).await.unwrap();
         let tokens = Tokens::new(keys.clone(), clock.clone());
@@ -37,7 +43,7 @@ impl Scene {
     }
 
     fn issue(&self) -> String {
-        self.tokens.issue(&self.alice).unwrap()
+        self.tokens.issue(&self.alice).unwrap().token
     }
 
     fn at(&self, second: i64) {
@@ -68,7 +74,7 @@ async fn a_token_stands_for_its_user_until_it_expires() {
         let scene = Scene::new(store).await;
         let token = scene.issue();
         let identity = scene.tokens.verify(&token).await.unwrap();
-        assert_eq!((identity.user_id, identity.username.as_str(), identity.role), (scene.alice.id, "alice", Role::Operator));
+        assert_eq!((identity.user_id, identity.epoch), (scene.alice.id, 0));
         assert_eq!(identity.expires_at, at(24 * 3600));
         assert_ne!(identity.token_id, scene.tokens.verify(&scene.issue()).await.unwrap().token_id);
 
@@ -76,6 +82,43 @@ async fn a_token_stands_for_its_user_until_it_expires() {
         assert_eq!(scene.tokens.verify(&token).await.unwrap(), identity);
         scene.at(24 * 3600 + 5);
         assert_eq!(scene.refusal(&token).await, ("TokenExpired", "the token has expired"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_prolong_a_life() {
+    on_sqlite(async |store| {
+        let scene = Scene::new(store).await;
+        let token = scene.issue();
+        scene.at(-5);
+        scene.tokens.verify(&token).await.unwrap();
+        for second in [-6, -3600, -1_000_000_000] {
+            scene.at(second);
+            assert_eq!(scene.refusal(&token).await.1, "the token was made later than now: log in again", "{second}");
+        }
+        scene.at(0);
+        scene.tokens.verify(&token).await.unwrap();
+        scene.second.store(i64::MAX, Ordering::Relaxed);
+        assert!(scene.tokens.issue(&scene.alice).is_err(), "there is no day after the last");
+        assert_eq!(scene.refusal(&token).await.0, "TokenExpired");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn grace_is_for_those_who_ask_for_it() {
+    on_sqlite(async |store| {
+        let scene = Scene::new(store).await;
+        let token = scene.issue();
+        let end = 24 * 3600;
+        for (second, holds, within_grace) in
+            [(0, true, true), (end + 5, false, true), (end + 604, false, true), (end + 605, false, false)]
+        {
+            scene.at(second);
+            assert_eq!(scene.tokens.verify(&token).await.is_ok(), holds, "{second}");
+            assert_eq!(scene.tokens.verify_within(&token, REFRESH_GRACE).await.is_ok(), within_grace, "{second}");
+        }
     })
     .await;
 }
@@ -90,12 +133,16 @@ async fn refusals_say_why() {
         }
         let other = scene.forge(|claims| claims["aud"] = "utopia-agent".into());
         assert_eq!(scene.refusal(&other).await, ("InvalidToken", "the token is for another purpose"));
-        for claim in ["iss", "aud", "sub", "exp", "jti", "role", "username"] {
+        for claim in ["iss", "aud", "sub", "iat", "exp", "jti", "epoch"] {
             let without = scene.forge(|claims| drop(claims.as_object_mut().unwrap().remove(claim)));
             assert_eq!(scene.refusal(&without).await, ("InvalidToken", "the token cannot be read"), "{claim}");
         }
-        let unknown_role = scene.forge(|claims| claims["role"] = "root".into());
-        assert_eq!(scene.refusal(&unknown_role).await, ("InvalidToken", "the token cannot be read"));
+        for (claim, value) in [("sub", "alice"), ("jti", "1"), ("exp", "soon")] {
+            let odd = scene.forge(|claims| claims[claim] = value.into());
+            assert_eq!(scene.refusal(&odd).await, ("InvalidToken", "the token cannot be read"), "{claim}");
+        }
+        let endless = scene.forge(|claims| claims["exp"] = i64::MAX.into());
+        assert_eq!(scene.refusal(&endless).await, ("InvalidToken", "the token cannot be read"));
         let elsewhere = scene.forge(|claims| claims["iss"] = "elsewhere".into());
         assert_eq!(scene.refusal(&elsewhere).await.0, "InvalidToken");
     })
@@ -144,7 +191,7 @@ async fn a_rotated_key_verifies_what_it_signed_and_no_longer() {
         assert_eq!(restarted.signing().unwrap().kid, kid);
         Tokens::new(restarted, scene.clock.clone()).verify(&old).await.unwrap();
 
-        scene.at(3600 + 24 * 3600 + 6);
+        scene.at(3600 + 24 * 3600 + 606);
         let restarted = KeyRing::load(scene.store.clone(), scene.clock.clone()).await.unwrap();
         assert_eq!(format!("{restarted:?}").matches("kid").count(), 1);
     })
@@ -157,7 +204,7 @@ async fn another_replicas_new_key_is_found_without_asking_the_store_for_every_to
         let scene = Scene::new(store).await;
         let replica = KeyRing::load(scene.store.clone(), scene.clock.clone()).await.unwrap();
         replica.rotate().await.unwrap();
-        let token = Tokens::new(replica, scene.clock.clone()).issue(&scene.alice).unwrap();
+        let token = Tokens::new(replica, scene.clock.clone()).issue(&scene.alice).unwrap().token;
         assert_eq!(scene.refusal(&token).await.0, "InvalidToken");
         scene.at(10);
         scene.tokens.verify(&token).await.unwrap();

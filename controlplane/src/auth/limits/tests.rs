@@ -2,9 +2,13 @@
 
 use prometheus_client::registry::Registry;
 use utopia_proto::policy::Owner;
+use uuid::Uuid;
 
 use super::*;
-use crate::{auth::Person, model::Role};
+use crate::{
+    auth::{Credential, Person},
+    model::Role,
+};
 
 /// Limits whose clock stands still until it is set.
 struct Bench {
@@ -40,7 +44,9 @@ fn from(address: &str) -> Identity {
 }
 
 fn person(id: i64, address: &str) -> Identity {
-    Identity { caller: Caller::Person(Person { id, username: format!("u{id}"), role: Role::Admin }), ..from(address) }
+    let credential = Credential::ApiToken(Uuid::nil());
+    let person = Person { id, username: format!("u{id}"), role: Role::Admin, credential };
+    Identity { caller: Caller::Person(person), ..from(address) }
 }
 
 #[test]

@@ -1,0 +1,180 @@
+//! What holds for people's credentials now: roles, epochs, revocations. The store has it, a cache answers.
+//!
+//! Whoever changes a person or revokes a credential holds a [`Change`] while doing so; when that is dropped, however the change
+//! ended, the cache knows no more of what changed.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    api_token::ApiTokenSecret,
+    identity::{Credential, Person},
+    jwt::{LEEWAY, Session},
+    recent::Recent,
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    model::people::{ApiTokenState, SessionState},
+    store::Store,
+};
+
+/// How often it is written down which API tokens were used.
+const USE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The most API tokens whose use is remembered between two writings; the use of more goes unnoticed.
+const MAX_USED: usize = 65_536;
+
+/// What holds for credentials. Clones share the cache.
+#[derive(Debug, Clone)]
+pub struct Sessions(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    clock: Clock,
+    sessions: Recent<SessionState>,
+    api_tokens: Recent<ApiTokenState>,
+    /// The API tokens that were used since this was last written down.
+    used: Mutex<HashSet<Uuid>>,
+}
+
+/// Something is about to change.
+#[derive(Debug)]
+#[must_use = "what changed is forgotten when this is dropped"]
+pub struct Change<'a> {
+    shared: &'a Shared,
+    what: Changed,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Changed {
+    User(i64),
+    Session(Uuid),
+    ApiToken(Uuid),
+}
+
+impl Sessions {
+    /// With an empty cache.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock) -> Self {
+        let (sessions, api_tokens) = (Recent::default(), Recent::default());
+        Self(Arc::new(Shared { store, clock, sessions, api_tokens, used: Mutex::default() }))
+    }
+
+    /// Everything of this person is about to change.
+    pub fn changing_user(&self, id: i64) -> Change<'_> {
+        Change { shared: &self.0, what: Changed::User(id) }
+    }
+
+    /// This token is about to be revoked.
+    pub fn revoking(&self, session: Session) -> Change<'_> {
+        Change { shared: &self.0, what: Changed::Session(session.token_id) }
+    }
+
+    /// This API token is about to be revoked.
+    pub fn revoking_api_token(&self, id: Uuid) -> Change<'_> {
+        Change { shared: &self.0, what: Changed::ApiToken(id) }
+    }
+
+    /// Whom a session stands for, if the cache knows.
+    pub(super) fn person_at_hand(&self, session: Session) -> Option<Result<Person>> {
+        self.0.sessions.at_hand(session.token_id).map(|state| person(session, &state))
+    }
+
+    /// Whom a session stands for.
+    pub(super) async fn person(&self, session: Session) -> Result<Person> {
+        let load = async || self.0.store.session_state(session.user_id, session.token_id).await;
+        let state = self.0.sessions.get(session.token_id, load).await?.ok_or_else(revoked)?;
+        person(session, &state)
+    }
+
+    /// Whom an API token stands for, if the cache knows.
+    pub(super) fn owner_at_hand(&self, secret: &ApiTokenSecret) -> Option<Result<Person>> {
+        self.0.api_tokens.at_hand(secret.id).map(|state| self.owner_by(secret, &state))
+    }
+
+    /// Whom an API token stands for.
+    pub(super) async fn owner(&self, secret: &ApiTokenSecret) -> Result<Person> {
+        let load = async || self.0.store.api_token_state(secret.id).await;
+        let state = self.0.api_tokens.get(secret.id, load).await?.ok_or_else(unknown)?;
+        self.owner_by(secret, &state)
+    }
+
+    fn owner_by(&self, secret: &ApiTokenSecret, state: &ApiTokenState) -> Result<Person> {
+        let (token, now) = (&state.token, self.0.clock.now());
+        if !secret.matches(&state.secret_hash) {
+            return Err(unknown());
+        }
+        // A clock that was set back must not prolong a token's life.
+        if now >= token.expires_at || token.created_at.duration_since(now) > LEEWAY {
+            return Err(Error::Unauthenticated { reason: "TokenExpired", message: "the token has expired" });
+        }
+        let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() < MAX_USED {
+            used.insert(token.id);
+        }
+        drop(used);
+        Ok(Person {
+            id: token.user_id,
+            username: token.username.clone(),
+            role: token.role.min(state.owner_role),
+            credential: Credential::ApiToken(token.id),
+        })
+    }
+
+    /// Writes down every minute which API tokens were used, until cancelled, and once more then.
+    pub async fn note_use(self, cancel: CancellationToken) {
+        let mut interval = tokio::time::interval(USE_INTERVAL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while cancel.run_until_cancelled(interval.tick()).await.is_some() {
+            self.write_use().await;
+        }
+        self.write_use().await;
+    }
+
+    async fn write_use(&self) {
+        let used = std::mem::take(&mut *self.0.used.lock().unwrap_or_else(PoisonError::into_inner));
+        let ids = used.into_iter().collect::<Vec<_>>();
+        if let Err(error) = self.0.store.touch_api_tokens(&ids, self.0.clock.now()).await {
+            tracing::warn!(%error, count = ids.len(), "the use of API tokens could not be written down");
+        }
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        let Shared { sessions, api_tokens, .. } = self.shared;
+        match self.what {
+            Changed::User(id) => {
+                sessions.forget_if(|_, state| state.user_id == id);
+                api_tokens.forget_if(|_, state| state.token.user_id == id);
+            }
+            Changed::Session(id) => sessions.forget_if(|key, _| key == id),
+            Changed::ApiToken(id) => api_tokens.forget_if(|key, _| key == id),
+        }
+    }
+}
+
+/// The role is the present one; a token of an earlier epoch does not hold.
+fn person(session: Session, state: &SessionState) -> Result<Person> {
+    if state.revoked || state.user_id != session.user_id || state.token_epoch != session.epoch {
+        return Err(revoked());
+    }
+    Ok(Person { id: state.user_id, username: state.username.clone(), role: state.role, credential: Credential::Session(session) })
+}
+
+/// The token was revoked, or its owner is gone.
+pub(crate) fn revoked() -> Error {
+    Error::Unauthenticated { reason: "TokenRevoked", message: "the token was revoked: log in again" }
+}
+
+fn unknown() -> Error {
+    Error::Unauthenticated { reason: "InvalidToken", message: "there is no such API token" }
+}
