@@ -69,6 +69,7 @@ alter table nodes add column maintenance_claims text not null default 'keep';
 create unique index nodes_by_name on nodes (lower(name)) where name <> '';
 create unique index nodes_by_agent_token on nodes (agent_token_id);
 create index nodes_by_age on nodes (created_at, id);
+create index nodes_in_maintenance on nodes (id) where maintenance_since is not null;
 
 create table machines (
     id text not null primary key,

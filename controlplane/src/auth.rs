@@ -3,6 +3,7 @@
 //! [`guard`] finds out who is calling and decides, by the contract's options alone, whether they may; [`limits`]
 //! says how often.
 
+pub mod agent_token;
 pub mod api_token;
 pub mod credentials;
 pub mod guard;

@@ -59,6 +59,10 @@ pub struct Config {
     #[arg(long, env = "UTOPIA_HEARTBEAT_INTERVAL_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=60_000), value_name = "MS")]
     pub heartbeat_interval_ms: u32,
 
+    /// Seconds after which a host without an agent is offline when it has sent no heartbeat
+    #[arg(long, env = "UTOPIA_HOST_OFFLINE_AFTER_SECONDS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=86_400), value_name = "SECONDS")]
+    pub host_offline_after_seconds: u32,
+
     /// Which of the nodes with room gets a claim
     #[arg(long, env = "UTOPIA_PLACEMENT", default_value = "pack", value_enum)]
     pub placement: Placement,

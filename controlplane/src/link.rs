@@ -7,8 +7,10 @@ pub mod commands;
 pub mod hub;
 pub mod liveness;
 pub mod mailbox;
+pub mod reports;
 pub mod service;
 pub mod session;
 
 pub use hub::Hub;
+pub use reports::Reports;
 pub use session::Session;

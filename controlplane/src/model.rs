@@ -1,6 +1,7 @@
 //! What the control plane remembers: users, nodes, join tokens and claims, as the store gives them. No I/O, no gRPC.
 
 pub mod audit;
+pub mod host;
 pub mod people;
 pub mod selector;
 
@@ -118,6 +119,8 @@ pub struct Node {
     pub last_seen_at: Option<Timestamp>,
     /// When it was announced or enrolled.
     pub created_at: Timestamp,
+    /// Claims are not placed there for now.
+    pub in_maintenance: bool,
 }
 
 /// A join token without its secret.

@@ -24,6 +24,7 @@ use utopia_proto::{
     audit::v1::audit_service_server::AuditServiceServer,
     claim::v1::claim_service_server::ClaimServiceServer,
     codec::MAX_FRAME_BYTES,
+    host::v1::host_service_server::HostServiceServer,
     iam::v1::{
         account_service_server::AccountServiceServer, api_token_service_server::ApiTokenServiceServer,
         iam_service_server::IamServiceServer, user_service_server::UserServiceServer,
@@ -39,6 +40,7 @@ use utopia_proto::{
 use crate::{
     accounts::Accounts,
     auth::{
+        agent_token::AgentTokens,
         credentials::Credentials,
         guard::{Guard, GuardLayer, Journal},
         jwt::Tokens,
@@ -50,13 +52,13 @@ use crate::{
     authority, bootstrap,
     clock::Clock,
     config::Config,
-    link::{Hub, liveness, service::LinkService},
+    link::{Hub, Reports, liveness, service::LinkService},
     model::audit::Trail,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
     server::{self, Peers},
     service::{
-        account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, enrolment::Enrolment, iam::Iam,
-        join_token::JoinTokens, node::Nodes, node_agent::NodeAgents, user::Users,
+        account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
+        host::Hosts, iam::Iam, join_token::JoinTokens, node::Nodes, node_agent::NodeAgents, user::Users,
     },
     store::{self, Store},
     telemetry::Metrics,
@@ -108,6 +110,8 @@ struct ControlPlane {
     clock: Clock,
     store: Store,
     hub: Hub,
+    reports: Reports,
+    agent_tokens: AgentTokens,
     facts: tokio::sync::mpsc::Receiver<(uuid::Uuid, utopia_proto::link::v1::Hello)>,
     changes: Changes,
     authority: Arc<Authority>,
@@ -146,11 +150,14 @@ impl ControlPlane {
         };
         let server_names = authority::server_names(&config, grpc_addr, &advertised);
         let changes = Changes::default();
+        let agent_tokens = AgentTokens::new(store.clone());
         Ok(Self {
             config,
             clock,
             store,
             hub,
+            reports: Reports::default(),
+            agent_tokens,
             facts,
             changes,
             authority,
@@ -184,7 +191,7 @@ impl ControlPlane {
         let requests = RequestMetrics::register(&mut self.registry);
         let pool = utopia_proto::descriptor_pool();
         let (journal, writer) = Journal::new(self.clock.clone());
-        let credentials = Credentials::new(self.tokens.clone(), self.sessions.clone());
+        let credentials = Credentials::new(self.tokens.clone(), self.sessions.clone(), self.agent_tokens.clone());
         let guard = GuardLayer::new(&pool, policies(&pool), credentials, self.limits.clone(), journal);
         let stack: Stack = requests.layer(guard.layer(routes.prepare()));
 
@@ -251,7 +258,9 @@ impl ControlPlane {
         let account = AccountServer { accounts: accounts.clone(), limits: limits.clone(), store: store.clone() };
         let users = Users { accounts: accounts.clone(), store: store.clone(), hub: hub.clone(), changes: self.changes.clone() };
         let api_tokens = ApiTokens { store: store.clone(), sessions: self.sessions.clone(), clock: clock.clone() };
-        let nodes = Nodes { store: store.clone(), hub: hub.clone(), join_tokens: self.join_tokens.clone() };
+        let hosts = self.hosts();
+        let deletion = hosts.deletion.clone();
+        let nodes = Nodes { store: store.clone(), hub: hub.clone(), join_tokens: self.join_tokens.clone(), deletion };
         let claims = Claims {
             store: store.clone(),
             hub: hub.clone(),
@@ -276,6 +285,7 @@ impl ControlPlane {
             .add_service(AccountServiceServer::new(account))
             .add_service(UserServiceServer::new(users))
             .add_service(ApiTokenServiceServer::new(api_tokens))
+            .add_service(HostServiceServer::new(hosts))
             .add_service(NodeServiceServer::new(nodes))
             .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
@@ -285,6 +295,20 @@ impl ControlPlane {
             .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?))
+    }
+
+    fn hosts(&self) -> Hosts {
+        let (store, hub, reports, agent_tokens) = (&self.store, &self.hub, &self.reports, &self.agent_tokens);
+        let deletion =
+            Deletion { store: store.clone(), hub: hub.clone(), reports: reports.clone(), agent_tokens: agent_tokens.clone() };
+        Hosts {
+            store: store.clone(),
+            hub: hub.clone(),
+            reports: reports.clone(),
+            agent_tokens: agent_tokens.clone(),
+            deletion,
+            offline_after: Duration::from_secs(self.config.host_offline_after_seconds.into()),
+        }
     }
 
     /// The JSON API, metrics and readiness.
@@ -298,7 +322,7 @@ impl ControlPlane {
     fn spawn_background(&mut self, tracker: &TaskTracker, cancel: &CancellationToken, identity: Arc<ServerIdentity>) {
         let (_, none) = tokio::sync::mpsc::channel(1);
         let facts = std::mem::replace(&mut self.facts, none);
-        tracker.spawn(liveness::run(self.hub.clone(), self.store.clone(), facts, cancel.clone()));
+        tracker.spawn(liveness::run(self.hub.clone(), self.reports.clone(), self.store.clone(), facts, cancel.clone()));
         let driver = Driver {
             store: self.store.clone(),
             hub: self.hub.clone(),

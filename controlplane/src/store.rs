@@ -10,6 +10,7 @@ mod batch;
 mod claims;
 mod enrolment;
 mod gpus;
+mod hosts;
 mod join_tokens;
 mod ledger;
 mod login_failures;
@@ -34,6 +35,7 @@ pub use self::{
     audit::{EventFilter, StoredEvent},
     claims::{AdmitError, Admitted, NewClaim},
     enrolment::{EnrolError, EnrolNode},
+    hosts::{HostChange, HostEntry, NewAgentToken},
     join_tokens::NewJoinToken,
     login_failures::LoginFailures,
     nodes::DeleteNodeOutcome,

@@ -1,6 +1,7 @@
 //! Whom a bearer token stands for. The token's form says which kind it is: no kind opens another's door.
 
 use super::{
+    agent_token::AgentTokens,
     api_token::{self, ApiTokenSecret},
     identity::Caller,
     jwt::Tokens,
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 pub struct Credentials {
     tokens: Tokens,
     sessions: Sessions,
+    agent_tokens: AgentTokens,
 }
 
 /// A token by its form.
@@ -21,13 +23,16 @@ enum Form<'a> {
     Session(&'a str),
     /// An API token of a person.
     ApiToken(ApiTokenSecret),
+    /// The agent token of a host.
+    AgentToken(&'a str),
 }
 
 impl Credentials {
-    /// Reads the tokens that these keys signed, and API tokens; the sessions know which still hold.
+    /// Reads the tokens that these keys signed, API tokens, and the agent tokens of hosts; the sessions know which of people's still
+    /// hold.
     #[must_use]
-    pub fn new(tokens: Tokens, sessions: Sessions) -> Self {
-        Self { tokens, sessions }
+    pub fn new(tokens: Tokens, sessions: Sessions, agent_tokens: AgentTokens) -> Self {
+        Self { tokens, sessions, agent_tokens }
     }
 
     /// Whom a token stands for, if that can be told without waiting: the answer of all but a few calls.
@@ -39,6 +44,7 @@ impl Credentials {
                 Err(error) => Err(error),
             },
             Ok(Form::ApiToken(secret)) => self.sessions.owner_at_hand(&secret)?,
+            Ok(Form::AgentToken(token)) => return self.agent_tokens.at_hand(token),
             Err(error) => Err(error),
         };
         Some(person.map(Caller::Person))
@@ -52,12 +58,16 @@ impl Credentials {
         let person = match form(token)? {
             Form::Session(token) => self.sessions.person(self.tokens.verify(token).await?).await,
             Form::ApiToken(secret) => self.sessions.owner(&secret).await,
+            Form::AgentToken(token) => return self.agent_tokens.caller(token).await,
         };
         person.map(Caller::Person)
     }
 }
 
 fn form(token: &str) -> Result<Form<'_>> {
+    if AgentTokens::is_one(token) {
+        return Ok(Form::AgentToken(token));
+    }
     if !token.starts_with(api_token::PREFIX) {
         return Ok(Form::Session(token));
     }

@@ -32,6 +32,7 @@ use self::{
     attempt::{Attempt, Subjects},
 };
 use super::{
+    agent_token::AgentTokens,
     credentials::Credentials,
     identity::{Caller, Identity},
     limits::{Limits, Standing},
@@ -78,7 +79,7 @@ impl GuardLayer {
     /// log otherwise.
     fn attempt<B>(&self, request: &Request<B>, trail: &Trail, policy: MethodPolicy, identity: &Identity) -> Option<Attempt> {
         let is_known = match identity.caller {
-            Caller::Person(_) | Caller::Node(_) => true,
+            Caller::Person(_) | Caller::Node(_) | Caller::Host(_) => true,
             Caller::Anonymous | Caller::Gateway => false,
         };
         let subject = || self.subjects.of(request.uri().path());
@@ -103,8 +104,9 @@ fn peer<B>(request: &Request<B>) -> Identity {
     Identity { caller, address }
 }
 
+/// The token of a request; that of a host may also be in the header `X-Agent-Token`.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Status> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let Some(value) = headers.get(AUTHORIZATION) else { return agent_token(headers) };
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     match token {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => Ok(Some(token.trim())),
@@ -112,6 +114,13 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Status> {
             Err(status(Code::Unauthenticated, "InvalidToken", "the Authorization header must be `Bearer` and a token", None))
         }
     }
+}
+
+fn agent_token(headers: &HeaderMap) -> Result<Option<&str>, Status> {
+    let Some(value) = headers.get("x-agent-token") else { return Ok(None) };
+    let token = value.to_str().ok().map(str::trim).filter(|token| AgentTokens::is_one(token));
+    let invalid = || status(Code::Unauthenticated, "InvalidToken", "the X-Agent-Token header must be an agent token", None);
+    token.map(Some).ok_or_else(invalid)
 }
 
 /// The client's address as a gateway reports it; only the last entry, which the gateway itself wrote.
@@ -298,6 +307,18 @@ mod tests {
         assert_eq!(bearer(&header("Bearer abc")).unwrap(), Some("abc"));
         assert_eq!(bearer(&header("bearer  abc ")).unwrap(), Some("abc"));
         for bad in ["Basic abc", "Bearer", "Bearer ", "abc"] {
+            assert_eq!(bearer(&header(bad)).unwrap_err().code(), Code::Unauthenticated, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_agent_token_has_a_header_of_its_own() {
+        let header = |value: &'static str| HeaderMap::from_iter([("x-agent-token".parse().unwrap(), value.parse().unwrap())]);
+        let mut both: HeaderMap = header("uta_abc_def");
+        assert_eq!(bearer(&both).unwrap(), Some("uta_abc_def"));
+        both.insert(AUTHORIZATION, "Bearer abc".parse().unwrap());
+        assert_eq!(bearer(&both).unwrap(), Some("abc"));
+        for bad in ["", "abc", "Bearer uta_abc_def", "utj_abc_def"] {
             assert_eq!(bearer(&header(bad)).unwrap_err().code(), Code::Unauthenticated, "{bad}");
         }
     }

@@ -68,6 +68,8 @@ pub enum Caller {
     Person(Person),
     /// A node, by a client certificate.
     Node(Uuid),
+    /// A host, by its agent token.
+    Host(Uuid),
     /// A gateway speaking for nobody, by a client certificate.
     Gateway,
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Caller {
             Self::Anonymous => Ok(()),
             Self::Person(person) => f.write_str(&person.username),
             Self::Node(id) => write!(f, "node:{id}"),
+            Self::Host(id) => write!(f, "host:{id}"),
             Self::Gateway => f.write_str("gateway"),
         }
     }
@@ -115,7 +118,18 @@ impl Identity {
     pub fn person(self) -> Result<Person, Status> {
         match self.caller {
             Caller::Person(person) => Ok(person),
-            Caller::Anonymous | Caller::Node(_) | Caller::Gateway => Err(missing_token()),
+            Caller::Anonymous | Caller::Node(_) | Caller::Host(_) | Caller::Gateway => Err(missing_token()),
+        }
+    }
+
+    /// The host calling.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is none.
+    pub fn host(self) -> Result<Uuid, Status> {
+        match self.caller {
+            Caller::Host(id) => Ok(id),
+            Caller::Anonymous | Caller::Person(_) | Caller::Node(_) | Caller::Gateway => Err(missing_agent_token()),
         }
     }
 
@@ -126,7 +140,7 @@ impl Identity {
     pub fn node(self) -> Result<Uuid, Status> {
         match self.caller {
             Caller::Node(id) => Ok(id),
-            Caller::Anonymous | Caller::Person(_) | Caller::Gateway => Err(missing_certificate()),
+            Caller::Anonymous | Caller::Person(_) | Caller::Host(_) | Caller::Gateway => Err(missing_certificate()),
         }
     }
 
@@ -143,10 +157,14 @@ impl Identity {
             Access::Admin => self.at_least(Role::Admin),
             Access::AgentCertificate => match self.caller {
                 Caller::Node(_) => Ok(()),
-                Caller::Anonymous | Caller::Person(_) | Caller::Gateway => Err(missing_certificate()),
+                Caller::Anonymous | Caller::Person(_) | Caller::Host(_) | Caller::Gateway => Err(missing_certificate()),
             },
-            // No method has it yet.
-            Access::AgentToken | Access::Unspecified => Err(denied("this method is closed")),
+            Access::AgentToken => match self.caller {
+                Caller::Host(_) => Ok(()),
+                Caller::Person(_) => Err(denied("this needs the agent token of the host")),
+                Caller::Anonymous | Caller::Node(_) | Caller::Gateway => Err(missing_agent_token()),
+            },
+            Access::Unspecified => Err(denied("this method is closed")),
         }
     }
 
@@ -154,6 +172,7 @@ impl Identity {
         match &self.caller {
             Caller::Person(person) if person.role >= role => Ok(()),
             Caller::Person(person) => Err(denied(&format!("this needs the role `{role}`; yours is `{}`", person.role))),
+            Caller::Host(_) => Err(denied("an agent token serves the heartbeats of its host only")),
             Caller::Anonymous | Caller::Node(_) | Caller::Gateway => Err(missing_token()),
         }
     }
@@ -161,6 +180,10 @@ impl Identity {
 
 fn missing_token() -> Status {
     status(Code::Unauthenticated, "MissingToken", "a bearer token is needed", None)
+}
+
+fn missing_agent_token() -> Status {
+    status(Code::Unauthenticated, "MissingToken", "the agent token of the host is needed", None)
 }
 
 fn missing_certificate() -> Status {
@@ -190,17 +213,18 @@ mod tests {
             person(Role::Operator),
             person(Role::Admin),
             Caller::Node(Uuid::nil()),
+            Caller::Host(Uuid::nil()),
             Caller::Gateway,
         ];
         let table = [
-            (Access::Public, [true; 7]),
-            (Access::Reader, [false, true, true, true, true, false, false]),
-            (Access::User, [false, false, true, true, true, false, false]),
-            (Access::Operator, [false, false, false, true, true, false, false]),
-            (Access::Admin, [false, false, false, false, true, false, false]),
-            (Access::AgentCertificate, [false, false, false, false, false, true, false]),
-            (Access::AgentToken, [false; 7]),
-            (Access::Unspecified, [false; 7]),
+            (Access::Public, [true; 8]),
+            (Access::Reader, [false, true, true, true, true, false, false, false]),
+            (Access::User, [false, false, true, true, true, false, false, false]),
+            (Access::Operator, [false, false, false, true, true, false, false, false]),
+            (Access::Admin, [false, false, false, false, true, false, false, false]),
+            (Access::AgentCertificate, [false, false, false, false, false, true, false, false]),
+            (Access::AgentToken, [false, false, false, false, false, false, true, false]),
+            (Access::Unspecified, [false; 8]),
         ];
         for (access, expected) in table {
             let admitted = callers.clone().map(|caller| identity(caller).authorize(access).is_ok());

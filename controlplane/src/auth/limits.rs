@@ -167,7 +167,7 @@ impl Limits {
         let address = Key::of_address(identity.address);
         let caller = match &identity.caller {
             Caller::Person(person) => Key::User(person.id),
-            Caller::Anonymous | Caller::Gateway => address,
+            Caller::Anonymous | Caller::Host(_) | Caller::Gateway => address,
             Caller::Node(_) => return Ok(None),
         };
         let (class, key) = match policy.limit {

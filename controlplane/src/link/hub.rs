@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -110,13 +111,13 @@ impl Hub {
         self.read().iter().map(|(id, known)| (*id, known.clone())).collect()
     }
 
-    /// Opens a session. An older one of the node is ended.
+    /// Opens a session with an agent that connects from an address. An older one of the node is ended.
     ///
     /// # Errors
     /// A status when the node is not known.
-    pub fn open(&self, node_id: Uuid, hello: Hello) -> Result<Arc<Session>, Status> {
+    pub fn open(&self, node_id: Uuid, hello: Hello, address: Option<IpAddr>) -> Result<Arc<Session>, Status> {
         let now = self.now();
-        let session = Arc::new(Session::new(node_id, self.next_epoch(now), now));
+        let session = Arc::new(Session::new(node_id, self.next_epoch(now), now, address));
         let older = {
             let mut nodes = self.write();
             let Some(known) = nodes.get_mut(&node_id) else { return Err(deleted()) };

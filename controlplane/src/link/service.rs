@@ -38,7 +38,9 @@ impl AgentLink for LinkService {
     type ConnectStream = SessionStream;
 
     async fn connect(&self, request: Request<Streaming<AgentFrame>>) -> Result<Response<SessionStream>, Status> {
-        let node_id = Identity::of(&request).node()?;
+        let identity = Identity::of(&request);
+        let address = identity.address;
+        let node_id = identity.node()?;
         let mut inbound: Streaming<AgentFrame> = request.into_inner();
         let hello = hello(&mut inbound, node_id).await?;
         let known = self.known(node_id).await?;
@@ -46,7 +48,7 @@ impl AgentLink for LinkService {
             let facts = hello.facts.clone().unwrap_or_default();
             self.store.update_node(node_id, &facts, &hello.gpus, self.hub.now()).await?;
         }
-        let session = self.hub.open(node_id, hello)?;
+        let session = self.hub.open(node_id, hello, address)?;
         let hostname = self.hub.node(node_id).map(|known| known.hostname).unwrap_or_default();
         tracing::info!(node = %node_id, %hostname, session = session.epoch, "node is online");
         let welcome = Welcome { session_epoch: session.epoch, heartbeat_interval_ms: self.heartbeat_interval_ms };

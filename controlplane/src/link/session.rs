@@ -4,6 +4,7 @@
 //! a session costs no task and no channel. Everything it does is in memory and does not wait.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -39,6 +40,8 @@ pub struct Session {
     pub epoch: u64,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// Where the agent connects from, if that is known.
+    pub address: Option<IpAddr>,
     /// Frames towards the agent.
     pub mailbox: Mailbox,
     /// Commands that wait for their results.
@@ -63,11 +66,12 @@ pub struct View {
 impl Session {
     /// A session that begins now.
     #[must_use]
-    pub fn new(node_id: Uuid, epoch: u64, now: Timestamp) -> Self {
+    pub fn new(node_id: Uuid, epoch: u64, now: Timestamp, address: Option<IpAddr>) -> Self {
         Self {
             node_id,
             epoch,
             opened_at: now,
+            address,
             mailbox: Mailbox::default(),
             commands: Commands::default(),
             last_seen_ms: AtomicI64::new(now.as_millisecond()),

@@ -60,7 +60,7 @@ impl Driver {
 
     async fn pass(&self) -> Result<Outcome> {
         let started = std::time::Instant::now();
-        let nodes = observe::nodes(&self.hub);
+        let nodes = observe::nodes(&self.hub, &self.store).await?;
         // The nodes first: a container that appears in between is then not yet seen, rather than taken for one without a claim.
         let mut claims = self.store.unsettled_claims().await?;
         claims.extend(self.ended_with_containers(&nodes, &claims).await?);

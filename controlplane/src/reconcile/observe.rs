@@ -1,18 +1,26 @@
-//! The nodes as their links show them, for the planner.
+//! The nodes as their links and their administrators show them, for the planner.
 
 use utopia_proto::link::v1::GpuReading;
 use uuid::Uuid;
 
 use super::plan::{GpuView, NodeView};
-use crate::link::{Hub, hub::Known};
+use crate::{
+    error::Result,
+    link::{Hub, hub::Known},
+    model::host::MaintenanceClaims,
+    store::Store,
+};
 
-/// All enrolled nodes.
-#[must_use]
-pub fn nodes(hub: &Hub) -> Vec<NodeView> {
-    hub.nodes().into_iter().map(|(id, known)| view(id, known)).collect()
+/// All enrolled nodes, and which of them are in maintenance.
+///
+/// # Errors
+/// When the store fails.
+pub async fn nodes(hub: &Hub, store: &Store) -> Result<Vec<NodeView>> {
+    let maintenances = store.maintenances().await?;
+    Ok(hub.nodes().into_iter().map(|(id, known)| view(id, known, maintenances.get(&id).copied())).collect())
 }
 
-fn view(id: Uuid, known: Known) -> NodeView {
+fn view(id: Uuid, known: Known, maintenance: Option<MaintenanceClaims>) -> NodeView {
     let Known { hostname, gpus, changed_at, session, .. } = known;
     let gpu = |(at, gpu): (usize, &utopia_proto::link::v1::GpuFacts), readings: &[GpuReading]| {
         let reading = readings.get(at);
@@ -31,6 +39,7 @@ fn view(id: Uuid, known: Known) -> NodeView {
             id,
             hostname,
             online: false,
+            maintenance,
             changed_at,
             runtime_ready: false,
             inventory_complete: false,
@@ -44,6 +53,7 @@ fn view(id: Uuid, known: Known) -> NodeView {
         id,
         hostname,
         online: true,
+        maintenance,
         changed_at,
         // Before the first heartbeat nothing is known of the runtime, and nothing is concluded.
         runtime_ready: view.heartbeat.as_ref().is_none_or(|heartbeat| heartbeat.runtime_ready),

@@ -16,7 +16,7 @@ use utopia_proto::{claim::v1::ClaimPhase, link::v1::ContainerState};
 use uuid::Uuid;
 
 pub use self::explain::explain;
-use crate::model::{Claim, LedgerRow};
+use crate::model::{Claim, LedgerRow, host::MaintenanceClaims};
 
 /// All that a pass looks at.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,8 @@ pub struct NodeView {
     pub hostname: Arc<str>,
     /// Its link is open.
     pub online: bool,
+    /// It is in maintenance, with this to be done to its claims.
+    pub maintenance: Option<MaintenanceClaims>,
     /// Since when it is online or offline. In the future for a node that is still awaited after a start: it is not lost yet.
     pub changed_at: Timestamp,
     /// Its container runtime answers.
@@ -79,7 +81,12 @@ pub struct NodeView {
 impl NodeView {
     /// New claims may be placed here.
     fn is_usable(&self) -> bool {
-        self.online && self.runtime_ready && self.inventory_complete
+        self.online && self.maintenance.is_none() && self.runtime_ready && self.inventory_complete
+    }
+
+    /// Its claims are to be taken elsewhere.
+    fn is_vacated(&self) -> bool {
+        self.maintenance == Some(MaintenanceClaims::Move)
     }
 }
 
@@ -195,6 +202,8 @@ pub mod reason {
     pub const NODE_OFFLINE: &str = "NodeOffline";
     /// The node cannot take a claim before it has reported its containers.
     pub const INVENTORY_INCOMPLETE: &str = "InventoryIncomplete";
+    /// The node is in maintenance: it takes no claims, and may have to give away those that it has.
+    pub const NODE_IN_MAINTENANCE: &str = "NodeInMaintenance";
     /// The node was deleted.
     pub const NODE_DELETED: &str = "NodeDeleted";
     /// The container vanished.

@@ -85,7 +85,7 @@ impl AccountService for AccountServer {
 fn may_name_roles(caller: &Caller) -> bool {
     match caller {
         Caller::Person(person) => person.role == Role::Admin,
-        Caller::Anonymous | Caller::Node(_) | Caller::Gateway => false,
+        Caller::Anonymous | Caller::Node(_) | Caller::Host(_) | Caller::Gateway => false,
     }
 }
 

@@ -100,7 +100,7 @@ impl ClaimService for Claims {
         let claim = self.find(&person, &request.get_ref().id).await?;
         let claims = self.store.unsettled_claims().await?;
         let ledger = self.store.ledger().await?;
-        let nodes = reconcile::observe::nodes(&self.hub);
+        let nodes = reconcile::observe::nodes(&self.hub, &self.store).await?;
         let snapshot = reconcile::plan::Snapshot {
             claims: &claims,
             nodes: &nodes,

@@ -19,7 +19,10 @@ use crate::{
     auth::Identity,
     error::{Error, Result},
     link::Hub,
-    model::NodeStage,
+    model::{
+        NodeStage,
+        audit::{AuditResult, Change},
+    },
     store::{EnrolError, EnrolNode, Store},
 };
 
@@ -42,6 +45,7 @@ pub struct Enrolment {
 #[async_trait]
 impl EnrolmentService for Enrolment {
     async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
+        let trail = Identity::trail(&request);
         let EnrolRequest { token, csr, machine_id, node_id, facts } = request.into_inner();
         let token: JoinToken = token.parse().map_err(|_| Error::from(EnrolError::TokenInvalid))?;
         // Before the token is used up.
@@ -54,6 +58,7 @@ impl EnrolmentService for Enrolment {
         validate::text("machine_id", &machine_id, 128)?;
         let node_id = if node_id.is_empty() { None } else { Some(validate::id("node", &node_id)?) };
         let enrol = EnrolNode {
+            token_kind: token.kind,
             token_id: &token.id,
             token_secret_hash: &token.secret_hash(),
             machine_id: &machine_id,
@@ -62,7 +67,7 @@ impl EnrolmentService for Enrolment {
             now: self.hub.now(),
             new_id: Uuid::new_v4(),
         };
-        let node_id = self.store.enrol(enrol).await.map_err(Error::from)?;
+        let node_id = self.store.enrol(enrol, &trail).await.map_err(Error::from)?;
         let node = self.store.node(node_id).await?.ok_or_else(|| Error::not_found("node", node_id))?;
         tracing::info!(node = %node_id, hostname = %node.hostname, token = %token.id, "node enrolled");
         self.hub.learn([node]);
@@ -78,6 +83,7 @@ impl EnrolmentService for Enrolment {
     }
 
     async fn recover(&self, request: Request<RecoverRequest>) -> Result<Response<EnrolResponse>, Status> {
+        let trail = Identity::trail(&request);
         let RecoverRequest { csr, expired_certificate } = request.into_inner();
         let csr = parse(&csr)?;
         let verified = self.authority.verify_expired(&expired_certificate, &csr, self.hub.now(), RECOVERY_GRACE);
@@ -87,8 +93,10 @@ impl EnrolmentService for Enrolment {
             Error::Unauthenticated { reason: "CertificateNotRecoverable", message }
         })?;
         self.enrolled(node_id).await?;
+        let issued = self.issue(&csr, node_id)?;
+        self.store.record(&trail, Change::touched(node_id), AuditResult::Success, self.hub.now()).await?;
         tracing::info!(node = %node_id, "expired certificate recovered");
-        Ok(Response::new(self.issue(&csr, node_id)?))
+        Ok(Response::new(issued))
     }
 }
 

@@ -11,13 +11,13 @@ use utopia_proto::node::v1::{
 };
 use uuid::Uuid;
 
-use super::{convert, join_token::JoinTokens, node_agent, validate};
+use super::{convert, deletion::Deletion, join_token::JoinTokens, node_agent, validate};
 use crate::{
     auth::Identity,
     error::{Error, Result},
     link::{Hub, hub},
     model::{Node, NodeStage, Page, PageRequest},
-    store::{DeleteNodeOutcome, Store},
+    store::Store,
 };
 
 /// How long an approval can be used.
@@ -32,16 +32,19 @@ pub struct Nodes {
     pub hub: Hub,
     /// Makes the tokens of approvals.
     pub join_tokens: JoinTokens,
+    /// Ends them.
+    pub deletion: Deletion,
 }
 
 #[async_trait]
 impl NodeService for Nodes {
     async fn register_node(&self, request: Request<RegisterNodeRequest>) -> Result<Response<RegisterNodeResponse>, Status> {
+        let trail = Identity::trail(&request);
         let RegisterNodeRequest { hostname, machine_id } = request.into_inner();
         validate::hostname("hostname", &hostname)?;
         validate::text("machine_id", &machine_id, 128)?;
         let machine_id = (!machine_id.is_empty()).then_some(machine_id);
-        let id = self.store.register_node(Uuid::new_v4(), &hostname, machine_id.as_deref(), self.hub.now()).await?;
+        let id = self.store.register_node(Uuid::new_v4(), &hostname, machine_id.as_deref(), self.hub.now(), &trail).await?;
         tracing::info!(node = %id, %hostname, "node announced");
         Ok(Response::new(RegisterNodeResponse { id: id.to_string() }))
     }
@@ -90,20 +93,11 @@ impl NodeService for Nodes {
     }
 
     async fn delete_node(&self, request: Request<DeleteNodeRequest>) -> Result<Response<()>, Status> {
+        let trail = Identity::trail(&request);
         let DeleteNodeRequest { id, force } = request.into_inner();
         let id = validate::id("node", &id)?;
-        match self.store.delete_node(id, force, self.hub.now()).await? {
-            DeleteNodeOutcome::Deleted => {
-                tracing::info!(node = %id, "node deleted");
-                self.hub.forget(id);
-                Ok(Response::new(()))
-            }
-            DeleteNodeOutcome::NotFound => Err(Error::not_found("node", id).into()),
-            DeleteNodeOutcome::HasClaims(count) => {
-                let message = format!("{count} live claims are placed on this node; delete them, or use force");
-                Err(Error::FailedPrecondition { reason: "NodeHasClaims".into(), message }.into())
-            }
-        }
+        self.deletion.delete("node", id, force, &trail).await?;
+        Ok(Response::new(()))
     }
 }
 
@@ -168,6 +162,7 @@ impl Nodes {
             labels: node.facts.labels,
             last_seen_at: last_seen.map(convert::timestamp),
             created_at: Some(convert::timestamp(node.created_at)),
+            in_maintenance: node.in_maintenance,
         }
     }
 }

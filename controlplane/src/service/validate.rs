@@ -126,6 +126,18 @@ pub fn text(field: impl Into<Cow<'static, str>>, value: &str, max: usize) -> Res
     Ok(())
 }
 
+/// A line of text of limited length.
+///
+/// # Errors
+/// `Invalid` when it has too many characters or control characters.
+pub fn characters(field: &'static str, value: &str, max: usize) -> Result<()> {
+    if value.chars().nth(max).is_some() {
+        return Err(Error::invalid(field, format!("must be at most {max} characters")));
+    }
+    // Four bytes are the most of a character.
+    text(field, value, max.saturating_mul(4))
+}
+
 /// The labels of one thing.
 ///
 /// # Errors

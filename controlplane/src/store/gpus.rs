@@ -15,8 +15,8 @@ use crate::{
 const CONTEXT: &str = "load GPUs";
 
 /// Gives the nodes their GPUs, by index.
-pub(super) async fn attach(connection: &mut AnyConnection, nodes: &mut [Node]) -> Result<()> {
-    let mut by_id: HashMap<Uuid, &mut Node> = nodes.iter_mut().map(|node| (node.id, node)).collect();
+pub(super) async fn attach(connection: &mut AnyConnection, nodes: impl IntoIterator<Item = &mut Node>) -> Result<()> {
+    let mut by_id: HashMap<Uuid, &mut Node> = nodes.into_iter().map(|node| (node.id, node)).collect();
     let ids: Vec<Uuid> = by_id.keys().copied().collect();
     for ids in ids.chunks(batch::ROWS) {
         let sql = batch::statement(
@@ -83,7 +83,8 @@ fn check(gpu: &GpuFacts) -> Result<()> {
     }
 }
 
-fn gpu(row: &AnyRow) -> Result<GpuFacts, sqlx::Error> {
+/// A GPU from its columns.
+pub(super) fn gpu(row: &AnyRow) -> Result<GpuFacts, sqlx::Error> {
     Ok(GpuFacts {
         uuid: row.try_get("uuid")?,
         index: u32::try_from(row::unsigned(row, "position")?).unwrap_or(u32::MAX),

@@ -2,14 +2,18 @@
 
 use jiff::Timestamp;
 use prost::Message as _;
+use serde_json::json;
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 use utopia_proto::link::v1::{GpuFacts, MachineFacts};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, batch, gpus, row};
+use super::{Doing as _, Store, audit, batch, gpus, row};
 use crate::{
     error::{Error, Result},
-    model::{Node, NodeStage, Page, PageRequest},
+    model::{
+        Node, NodeStage, Page, PageRequest,
+        audit::{Change, Trail},
+    },
 };
 
 /// What became of a deletion.
@@ -28,8 +32,16 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] (`NodeAlreadyEnrolled`) when a node with this machine id has enrolled.
-    pub async fn register_node(&self, id: Uuid, hostname: &str, machine_id: Option<&str>, now: Timestamp) -> Result<Uuid> {
+    pub async fn register_node(
+        &self,
+        id: Uuid,
+        hostname: &str,
+        machine_id: Option<&str>,
+        now: Timestamp,
+        trail: &Trail,
+    ) -> Result<Uuid> {
         const CONTEXT: &str = "register a node";
+        let mut transaction = self.transaction().await.doing(CONTEXT)?;
         let query = sqlx::query(
             "insert into nodes (id, machine_id, hostname, stage, facts, last_seen_at, created_at) \
              values ($1, $2, $3, 'pending', $4, $5, $5) \
@@ -38,12 +50,16 @@ impl Store {
         );
         let facts = MachineFacts { hostname: hostname.to_owned(), ..MachineFacts::default() };
         let query = query.bind(id.to_string()).bind(machine_id).bind(hostname).bind(facts.encode_to_vec()).bind(row::ms(now));
-        let row = query.fetch_optional(&self.write).await.doing(CONTEXT)?;
+        let row = query.fetch_optional(&mut *transaction).await.doing(CONTEXT)?;
         let row = row.ok_or_else(|| Error::AlreadyExists {
             reason: "NodeAlreadyEnrolled",
             message: "a node with this machine id has enrolled already".to_owned(),
         })?;
-        row::uuid(&row, "id").doing(CONTEXT)
+        let id = row::uuid(&row, "id").doing(CONTEXT)?;
+        let change = Change::created(id, json!({ "hostname": hostname, "machine_id": machine_id }));
+        audit::append(&mut transaction, trail, change, now).await?;
+        transaction.commit().await.doing(CONTEXT)?;
+        Ok(id)
     }
 
     /// One node.
@@ -58,7 +74,7 @@ impl Store {
         let mut nodes = Vec::with_capacity(ids.len());
         for ids in ids.chunks(batch::ROWS) {
             let sql = batch::statement(
-                "select id, machine_id, hostname, stage, facts, last_seen_at, created_at from nodes where id in (",
+                "select id, machine_id, hostname, stage, facts, last_seen_at, created_at, maintenance_since from nodes where id in (",
                 "$",
                 ids.len(),
                 ")",
@@ -78,7 +94,7 @@ impl Store {
         let mut connection = self.read.acquire().await.doing(CONTEXT)?;
         let total = sqlx::query_scalar("select count(*) from nodes").fetch_one(&mut *connection).await.doing(CONTEXT)?;
         let query = sqlx::query(
-            "select id, machine_id, hostname, stage, facts, last_seen_at, created_at from nodes \
+            "select id, machine_id, hostname, stage, facts, last_seen_at, created_at, maintenance_since from nodes \
              order by hostname, id limit $1 offset $2",
         );
         let rows = query.bind(i64::from(page.limit)).bind(page.offset()).fetch_all(&mut *connection).await.doing(CONTEXT)?;
@@ -101,7 +117,7 @@ impl Store {
         const CONTEXT: &str = "load the enrolled nodes";
         let mut connection = self.read.acquire().await.doing(CONTEXT)?;
         let query = sqlx::query(
-            "select id, machine_id, hostname, stage, facts, last_seen_at, created_at from nodes \
+            "select id, machine_id, hostname, stage, facts, last_seen_at, created_at, maintenance_since from nodes \
              where stage = 'enrolled' order by hostname, id",
         );
         let rows = query.fetch_all(&mut *connection).await.doing(CONTEXT)?;
@@ -151,13 +167,15 @@ impl Store {
     }
 
     /// Deletes a node. With `force` the live claims placed there fail (`NodeDeleted`); without, they keep it.
-    pub async fn delete_node(&self, id: Uuid, force: bool, now: Timestamp) -> Result<DeleteNodeOutcome> {
+    pub async fn delete_node(&self, id: Uuid, force: bool, now: Timestamp, trail: &Trail) -> Result<DeleteNodeOutcome> {
         const CONTEXT: &str = "delete a node";
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
         if !lock(&mut transaction, id).await.doing(CONTEXT)? {
             return Ok(DeleteNodeOutcome::NotFound);
         }
         let id = id.to_string();
+        let hostname = sqlx::query_scalar("select hostname from nodes where id = $1").bind(&id);
+        let hostname: String = hostname.fetch_one(&mut *transaction).await.doing(CONTEXT)?;
         if !force {
             let live = sqlx::query_scalar(
                 "select count(*) from claims \
@@ -181,13 +199,18 @@ impl Store {
         free.bind(&id).execute(&mut *transaction).await.doing(CONTEXT)?;
         let delete = sqlx::query("delete from nodes where id = $1");
         delete.bind(&id).execute(&mut *transaction).await.doing(CONTEXT)?;
+        let change = Change::deleted(&id, json!({ "hostname": hostname, "force": force }));
+        audit::append(&mut transaction, trail, change, now).await?;
         transaction.commit().await.doing(CONTEXT)?;
         Ok(DeleteNodeOutcome::Deleted)
     }
 
-    /// Forgets the nodes that never enrolled and were last announced before this time; answers how many.
+    /// Forgets the nodes that neither an agent enrolled nor an administrator registered, and that were last announced before this
+    /// time; answers how many.
     pub async fn expire_pending_nodes(&self, before: Timestamp) -> Result<u64> {
-        let query = sqlx::query("delete from nodes where stage = 'pending' and coalesce(last_seen_at, created_at) < $1");
+        let query = sqlx::query(
+            "delete from nodes where stage = 'pending' and registered = 0 and coalesce(last_seen_at, created_at) < $1",
+        );
         let done = query.bind(row::ms(before)).execute(&self.write).await.doing("forget pending nodes")?;
         Ok(done.rows_affected())
     }
@@ -200,12 +223,18 @@ pub(super) async fn lock(connection: &mut AnyConnection, id: Uuid) -> Result<boo
     Ok(query.execute(connection).await?.rows_affected() == 1)
 }
 
+/// As [`lock`], for placing a claim there: false also while the node is in maintenance.
+pub(super) async fn lock_in_service(connection: &mut AnyConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+    let query = sqlx::query("update nodes set stage = stage where id = $1 and maintenance_since is null").bind(id.to_string());
+    Ok(query.execute(connection).await?.rows_affected() == 1)
+}
+
 fn read_all(rows: &[AnyRow]) -> Result<Vec<Node>> {
     rows.iter().map(node).collect::<Result<_, _>>().doing("read nodes")
 }
 
 /// A node without its GPUs.
-fn node(row: &AnyRow) -> Result<Node, sqlx::Error> {
+pub(super) fn node(row: &AnyRow) -> Result<Node, sqlx::Error> {
     Ok(Node {
         id: row::uuid(row, "id")?,
         machine_id: row.try_get("machine_id")?,
@@ -215,5 +244,6 @@ fn node(row: &AnyRow) -> Result<Node, sqlx::Error> {
         gpus: Vec::new(),
         last_seen_at: row::maybe_timestamp(row, "last_seen_at")?,
         created_at: row::timestamp(row, "created_at")?,
+        in_maintenance: row::maybe_timestamp(row, "maintenance_since")?.is_some(),
     })
 }

@@ -17,7 +17,7 @@ pub enum PlaceOutcome {
         /// The claim's placements are numbered from 1.
         epoch: i64,
     },
-    /// The claim has changed, or the node is gone.
+    /// The claim has changed, or the node is gone or in maintenance.
     Stale,
     /// One of the GPUs is another placement's.
     GpuTaken,
@@ -63,8 +63,8 @@ impl Store {
     ) -> Result<PlaceOutcome> {
         const CONTEXT: &str = "place a claim";
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        // A node that is being deleted is waited for here, and is then gone.
-        if !nodes::lock(&mut transaction, node_id).await.doing(CONTEXT)? {
+        // A node that is being deleted or put into maintenance is waited for here, and is then of no use.
+        if !nodes::lock_in_service(&mut transaction, node_id).await.doing(CONTEXT)? {
             return Ok(PlaceOutcome::Stale);
         }
         let query = sqlx::query(

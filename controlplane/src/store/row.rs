@@ -7,7 +7,7 @@ use sqlx::{Row as _, any::AnyRow};
 use utopia_proto::claim::v1::ClaimPhase;
 use uuid::Uuid;
 
-use crate::model::NodeStage;
+use crate::model::{NodeStage, host::MaintenanceClaims};
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
@@ -81,6 +81,19 @@ pub(super) fn stage(row: &AnyRow, column: &str) -> Result<NodeStage> {
         "enrolled" => Ok(NodeStage::Enrolled),
         word => Err(decode_error(column, UnknownWord(word.to_owned()))),
     }
+}
+
+pub(super) fn maintenance_claims(row: &AnyRow, column: &str) -> Result<MaintenanceClaims> {
+    match row.try_get(column)? {
+        "keep" => Ok(MaintenanceClaims::Keep),
+        "move" => Ok(MaintenanceClaims::Move),
+        word => Err(decode_error(column, UnknownWord(word.to_owned()))),
+    }
+}
+
+/// A value kept as JSON.
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T> {
+    serde_json::from_str(row.try_get(column)?).map_err(|error| decode_error(column, error))
 }
 
 #[derive(Debug, thiserror::Error)]

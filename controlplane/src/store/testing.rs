@@ -5,6 +5,7 @@ use std::{env, panic::AssertUnwindSafe, sync::LazyLock};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, any::AnyConnectOptions};
+use utopia_certs::join_token::TokenKind;
 use utopia_proto::{
     claim::v1::{ClaimSpec, Resources},
     link::v1::{GpuFacts, MachineFacts},
@@ -124,6 +125,7 @@ pub(crate) async fn node(store: &Store, hostname: &str, gpu_count: u32) -> Uuid 
     open_token(store, &token).await;
     let facts = machine(hostname);
     let request = EnrolNode {
+        token_kind: TokenKind::Join,
         token_id: &token,
         token_secret_hash: b"hash",
         machine_id: hostname,
@@ -132,7 +134,7 @@ pub(crate) async fn node(store: &Store, hostname: &str, gpu_count: u32) -> Uuid 
         now: at(0),
         new_id: Uuid::new_v4(),
     };
-    let id = store.enrol(request).await.unwrap();
+    let id = store.enrol(request, trail()).await.unwrap();
     assert!(store.update_node(id, &facts, &gpus(hostname, gpu_count), at(0)).await.unwrap());
     id
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
 use prost::Message as _;
+use serde_json::json;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -93,13 +94,15 @@ enum Caller {
     Operator,
     Admin,
     Node,
+    Host,
 }
 
-const CALLERS: [Caller; 6] = [Caller::Anonymous, Caller::Readonly, Caller::User, Caller::Operator, Caller::Admin, Caller::Node];
+const CALLERS: [Caller; 7] =
+    [Caller::Anonymous, Caller::Readonly, Caller::User, Caller::Operator, Caller::Admin, Caller::Node, Caller::Host];
 
 /// What the contract's words mean, written down a second time: who is admitted, and what the others are told.
 fn expected(access: Access, caller: Caller) -> Option<&'static str> {
-    use Caller::{Admin, Anonymous, Node, Operator, Readonly, User};
+    use Caller::{Admin, Anonymous, Host, Node, Operator, Readonly, User};
     let (admitted, needed): (&[Caller], _) = match access {
         Access::Public => (&CALLERS, ""),
         Access::Reader => (&[Readonly, User, Operator, Admin], "MissingToken"),
@@ -107,19 +110,21 @@ fn expected(access: Access, caller: Caller) -> Option<&'static str> {
         Access::Operator => (&[Operator, Admin], "MissingToken"),
         Access::Admin => (&[Admin], "MissingToken"),
         Access::AgentCertificate => (&[Node], "MissingCertificate"),
-        Access::AgentToken | Access::Unspecified => panic!("no method has this access"),
+        Access::AgentToken => (&[Host], "MissingToken"),
+        Access::Unspecified => panic!("no method has this access"),
     };
     if admitted.contains(&caller) {
         return None;
     }
-    let is_person = !matches!(caller, Anonymous | Node);
-    Some(if is_person && needed == "MissingToken" { "PermissionDenied" } else { needed })
+    let has_token = !matches!(caller, Anonymous | Node);
+    Some(if has_token && needed == "MissingToken" { "PermissionDenied" } else { needed })
 }
 
 async fn every_method_admits_whom_it_names_and_nobody_else(plane: &Plane) {
     let pool = utopia_proto::descriptor_pool();
     let policies = Policies::from_descriptors(&pool);
     let node = Machine::new("n1", 0).join(plane).await;
+    let host = plane.as_admin().post("/api/v1/hosts", &json!({"name": "h1"})).await.expect(201);
     let (open, certified) = (plane.channel().await, node.channel(plane).await);
     let people = &plane.people;
     let mut called = BTreeSet::new();
@@ -132,15 +137,16 @@ async fn every_method_admits_whom_it_names_and_nobody_else(plane: &Plane) {
     for path in paths {
         let access = policies.get(&path).unwrap_or_else(|| panic!("{path} says nothing of access")).access;
         for caller in CALLERS {
-            let (channel, person): (_, Option<&Person>) = match caller {
+            let (channel, token) = match caller {
                 Caller::Anonymous => (&open, None),
-                Caller::Readonly => (&open, Some(&people.readonly)),
-                Caller::User => (&open, Some(&people.user)),
-                Caller::Operator => (&open, Some(&people.operator)),
-                Caller::Admin => (&open, Some(&people.admin)),
+                Caller::Readonly => (&open, Some(&*people.readonly.token)),
+                Caller::User => (&open, Some(&*people.user.token)),
+                Caller::Operator => (&open, Some(&*people.operator.token)),
+                Caller::Admin => (&open, Some(&*people.admin.token)),
                 Caller::Node => (&certified, None),
+                Caller::Host => (&open, Some(text(&host["data"], "agent_token"))),
             };
-            let result = call(channel, person.map(|person| &*person.token), &path, Bytes::new()).await;
+            let result = call(channel, token, &path, Bytes::new()).await;
             assert_eq!(refusal(result), expected(access, caller), "{path} by {caller:?}");
         }
         called.insert(path);

@@ -93,7 +93,9 @@ fn explain_node(node: &NodeView, shape: &Shape<'_>, matcher: &Matcher, held: &Ha
 }
 
 fn hindrance(node: &NodeView, shape: &Shape<'_>, free: usize) -> Option<(&'static str, String)> {
-    if !node.online {
+    if node.maintenance.is_some() {
+        Some((reason::NODE_IN_MAINTENANCE, "the node is in maintenance".to_owned()))
+    } else if !node.online {
         Some((reason::NODE_OFFLINE, "the node is offline".to_owned()))
     } else if !node.runtime_ready {
         Some((reason::RUNTIME_UNAVAILABLE, "the node's container runtime does not answer".to_owned()))

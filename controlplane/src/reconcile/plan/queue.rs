@@ -2,9 +2,16 @@
 //!
 //! Room only shrinks within a pass, so what did not fit once is not tried again.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use utopia_proto::claim::v1::ClaimPhase;
+use utopia_proto::{
+    claim::v1::ClaimPhase,
+    link::v1::{ContainerPhase, ContainerState},
+};
+use uuid::Uuid;
 
 use super::{NodeView, Snapshot, Step, capacity::Capacity, reason, shape::Shape};
 use crate::model::Claim;
@@ -70,12 +77,15 @@ pub(super) fn outlook(nodes: &[NodeView]) -> Outlook {
     if nodes.iter().any(NodeView::is_usable) {
         return Outlook::Open;
     }
-    let mut online = nodes.iter().filter(|node| node.online).peekable();
+    let online = || nodes.iter().filter(|node| node.online);
+    let mut in_service = online().filter(|node| node.maintenance.is_none()).peekable();
     if nodes.is_empty() {
         Outlook::Closed(Refusal::new(reason::NO_NODES, "no node has joined"))
-    } else if online.peek().is_none() {
+    } else if online().next().is_none() {
         Outlook::Closed(Refusal::new(reason::NO_NODES, "no node is online"))
-    } else if online.any(|node| node.runtime_ready) {
+    } else if in_service.peek().is_none() {
+        Outlook::Closed(Refusal::new(reason::NODE_IN_MAINTENANCE, "every node that is online is in maintenance"))
+    } else if in_service.any(|node| node.runtime_ready) {
         Outlook::Unsettled
     } else {
         let message = "the container runtime answers on no node that is online";
@@ -86,7 +96,8 @@ pub(super) fn outlook(nodes: &[NodeView]) -> Outlook {
 fn place_each<'a>(snapshot: &Snapshot<'a>, queue: &[&'a Claim], steps: &mut Vec<Step>) {
     let mut capacity = Capacity::new(snapshot);
     let mut refusals: HashMap<Shape<'a>, Refusal> = HashMap::new();
-    for claim in queue.iter().filter(|claim| !pauses(claim, snapshot)) {
+    let leaving = leaving(snapshot);
+    for claim in queue.iter().filter(|claim| !pauses(claim, snapshot) && !leaving.contains(&claim.id)) {
         let shape = Shape::of(claim);
         if let Some(refusal) = refusals.get(&shape) {
             wait(claim, refusal, steps);
@@ -98,6 +109,16 @@ fn place_each<'a>(snapshot: &Snapshot<'a>, queue: &[&'a Claim], steps: &mut Vec<
             refusals.insert(shape, refusal);
         }
     }
+}
+
+/// The claims whose containers are about to be removed from nodes in maintenance: they are not placed anew before, so that nothing
+/// runs twice. A node that cannot remove them holds nobody up.
+fn leaving(snapshot: &Snapshot<'_>) -> HashSet<Uuid> {
+    let nodes = snapshot.nodes.iter().filter(|node| node.is_vacated() && node.online && node.runtime_ready);
+    let is_active =
+        |container: &&ContainerState| matches!(container.phase(), ContainerPhase::Preparing | ContainerPhase::Running);
+    let containers = nodes.flat_map(|node| node.containers.values().flatten()).filter(is_active);
+    containers.filter_map(|container| Uuid::try_parse(&container.claim_id).ok()).collect()
 }
 
 /// The claim has just come back from a node that found a GPU in use.

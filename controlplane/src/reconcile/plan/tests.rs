@@ -1,6 +1,7 @@
 //! The planner under tables of situations, and under random ones.
 
 mod explain;
+mod maintenance;
 mod queue;
 mod random;
 mod track;
@@ -15,7 +16,7 @@ use utopia_proto::{
 use uuid::Uuid;
 
 use super::{GpuView, NodeView, Placement, Settings, Snapshot, Step, plan};
-use crate::model::{Claim, LedgerRow};
+use crate::model::{Claim, LedgerRow, host::MaintenanceClaims};
 
 const GIB: u64 = 1024 * 1024 * 1024;
 
@@ -81,6 +82,7 @@ fn node(number: usize, gpus: usize) -> NodeView {
         id: node_id(number),
         hostname: format!("gpu-{number:02}").into(),
         online: true,
+        maintenance: None,
         changed_at: seconds_ago(3600),
         runtime_ready: true,
         inventory_complete: true,
@@ -102,6 +104,10 @@ fn gpu(node: usize, index: usize, name: &str, memory_gib: u64) -> GpuView {
 
 fn offline(number: usize, since: Timestamp) -> NodeView {
     NodeView { online: false, changed_at: since, inventory_complete: false, ..node(number, 8) }
+}
+
+fn in_maintenance(claims: MaintenanceClaims, node: NodeView) -> NodeView {
+    NodeView { maintenance: Some(claims), ..node }
 }
 
 fn with_containers(mut node: NodeView, containers: impl IntoIterator<Item = ContainerState>) -> NodeView {

@@ -94,8 +94,10 @@ fn lost(claim: &Claim, node: &NodeView, snapshot: &Snapshot<'_>, evictions_hold:
     }
     let message = format!("node {} has been offline since {}", node.hostname, whole_seconds(node.changed_at));
     let is_due = match claim.spec.on_node_loss() {
-        NodeLossPolicy::Unspecified | NodeLossPolicy::Keep => false,
-        NodeLossPolicy::Reschedule => lost_for(node, snapshot.now) >= reschedule_after(claim, snapshot),
+        NodeLossPolicy::Unspecified | NodeLossPolicy::Keep if !node.is_vacated() => false,
+        NodeLossPolicy::Unspecified | NodeLossPolicy::Keep | NodeLossPolicy::Reschedule => {
+            lost_for(node, snapshot.now) >= reschedule_after(claim, snapshot)
+        }
     };
     if is_due && !evictions_hold {
         steps.push(Step::Unplace { claim: claim.id, generation: claim.generation, reason: reason::NODE_LOST, message });
@@ -131,10 +133,31 @@ fn observed(claim: &Claim, node: &NodeView, steps: &mut Vec<Step>) {
         Status::of(claim).because(reason::RUNTIME_UNAVAILABLE, message).write(claim, steps);
     } else if node.inventory_complete {
         match container_of(claim, node) {
+            container if node.is_vacated() && can_leave(claim, container) => leave(claim, node, steps),
             Some(container) => reported(claim, node, container, steps),
             None => missing(claim, node, steps),
         }
     }
+}
+
+/// A claim that has come to its end stays: what it ended with is what counts.
+fn can_leave(claim: &Claim, container: Option<&ContainerState>) -> bool {
+    match container.map(|container| (container.phase(), &*container.reason)) {
+        None => claim.phase == ClaimPhase::Scheduled,
+        Some((ContainerPhase::Exited, _)) => false,
+        Some((ContainerPhase::Failed, reason)) => reason == reason::RUNTIME_UNAVAILABLE,
+        Some((
+            ContainerPhase::Unspecified | ContainerPhase::Preparing | ContainerPhase::Running | ContainerPhase::Removed,
+            _,
+        )) => true,
+    }
+}
+
+/// The node is in maintenance and gives its claims away.
+fn leave(claim: &Claim, node: &NodeView, steps: &mut Vec<Step>) {
+    let message = format!("node {} is in maintenance; the claim is placed elsewhere", node.hostname);
+    let (claim, generation) = (claim.id, claim.generation);
+    steps.push(Step::Unplace { claim, generation, reason: reason::NODE_IN_MAINTENANCE, message });
 }
 
 /// The container of the claim's present placement.

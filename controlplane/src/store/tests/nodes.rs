@@ -25,16 +25,16 @@ on_both_databases!(
 
 async fn the_same_machine_is_announced_once(store: Store) {
     let (first, other) = (Uuid::new_v4(), Uuid::new_v4());
-    assert_eq!(store.register_node(first, "a", Some("m1"), at(0)).await.unwrap(), first);
-    assert_eq!(store.register_node(Uuid::new_v4(), "a2", Some("m1"), at(1)).await.unwrap(), first);
-    assert_eq!(store.register_node(other, "a2", None, at(2)).await.unwrap(), other);
+    assert_eq!(store.register_node(first, "a", Some("m1"), at(0), trail()).await.unwrap(), first);
+    assert_eq!(store.register_node(Uuid::new_v4(), "a2", Some("m1"), at(1), trail()).await.unwrap(), first);
+    assert_eq!(store.register_node(other, "a2", None, at(2), trail()).await.unwrap(), other);
 
     let found = store.node(first).await.unwrap().unwrap();
     assert_eq!((found.hostname.as_str(), found.stage, found.machine_id.as_deref()), ("a2", NodeStage::Pending, Some("m1")));
     assert_eq!((found.created_at, found.last_seen_at), (at(0), Some(at(1))));
 
     node(&store, "m2", 0).await;
-    let refused = store.register_node(Uuid::new_v4(), "a", Some("m2"), at(3)).await;
+    let refused = store.register_node(Uuid::new_v4(), "a", Some("m2"), at(3), trail()).await;
     assert!(matches!(refused, Err(Error::AlreadyExists { reason: "NodeAlreadyEnrolled", .. })), "{refused:?}");
 }
 
@@ -43,7 +43,7 @@ async fn nodes_are_listed_by_host_name(store: Store) {
     for hostname in ["c", "a", "e", "b", "d"] {
         ids.push(node(&store, hostname, 2).await);
     }
-    let pending = store.register_node(Uuid::new_v4(), "aa", None, at(0)).await.unwrap();
+    let pending = store.register_node(Uuid::new_v4(), "aa", None, at(0), trail()).await.unwrap();
 
     let page = store.list_nodes(PageRequest::new(2, 2, 0)).await.unwrap();
     assert_eq!(page.total, 6);
@@ -121,10 +121,10 @@ async fn a_node_with_claims_is_only_deleted_by_force(store: Store) {
     }
     assert!(store.delete_claim(deleted, None, at(2), trail()).await.unwrap());
 
-    assert_eq!(store.delete_node(node_id, false, at(3)).await.unwrap(), DeleteNodeOutcome::HasClaims(1));
+    assert_eq!(store.delete_node(node_id, false, at(3), trail()).await.unwrap(), DeleteNodeOutcome::HasClaims(1));
     assert_eq!(store.ledger().await.unwrap().len(), 2);
-    assert_eq!(store.delete_node(node_id, true, at(4)).await.unwrap(), DeleteNodeOutcome::Deleted);
-    assert_eq!(store.delete_node(node_id, true, at(5)).await.unwrap(), DeleteNodeOutcome::NotFound);
+    assert_eq!(store.delete_node(node_id, true, at(4), trail()).await.unwrap(), DeleteNodeOutcome::Deleted);
+    assert_eq!(store.delete_node(node_id, true, at(5), trail()).await.unwrap(), DeleteNodeOutcome::NotFound);
 
     let failed = store.claim(live).await.unwrap().unwrap();
     assert_eq!((failed.phase, failed.reason.as_str(), failed.node_id), (ClaimPhase::Failed, "NodeDeleted", None));
@@ -146,7 +146,7 @@ async fn no_claim_is_left_on_a_node_that_is_deleted_meanwhile(store: Store) {
         let id = claim(&store, &user, 1).await;
         let gpu = [format!("GPU-{hostname}-0")];
         let place = store.place_claim(id, 1, node_id, &gpu, at(1));
-        let delete = store.delete_node(node_id, true, at(1));
+        let delete = store.delete_node(node_id, true, at(1), trail());
         let (placed, deleted) = if round % 2 == 0 {
             tokio::join!(place, delete)
         } else {
@@ -167,9 +167,9 @@ async fn no_claim_is_left_on_a_node_that_is_deleted_meanwhile(store: Store) {
 
 async fn pending_nodes_are_forgotten_after_a_time(store: Store) {
     let enrolled = node(&store, "a", 0).await;
-    let old = store.register_node(Uuid::new_v4(), "b", None, at(0)).await.unwrap();
-    let again = store.register_node(Uuid::new_v4(), "c", Some("c"), at(0)).await.unwrap();
-    store.register_node(Uuid::new_v4(), "c", Some("c"), at(100)).await.unwrap();
+    let old = store.register_node(Uuid::new_v4(), "b", None, at(0), trail()).await.unwrap();
+    let again = store.register_node(Uuid::new_v4(), "c", Some("c"), at(0), trail()).await.unwrap();
+    store.register_node(Uuid::new_v4(), "c", Some("c"), at(100), trail()).await.unwrap();
     assert_eq!(store.expire_pending_nodes(at(50)).await.unwrap(), 1);
     assert!(store.node(old).await.unwrap().is_none());
     assert!(store.node(again).await.unwrap().is_some());

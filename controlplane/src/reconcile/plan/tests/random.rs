@@ -39,6 +39,8 @@ fn random_node(numbers: &mut Numbers, number: usize) -> NodeView {
     view.online = !numbers.one_in(5);
     view.runtime_ready = !numbers.one_in(8);
     view.inventory_complete = !numbers.one_in(8);
+    view.maintenance =
+        numbers.pick(&[None, None, None, None, None, Some(MaintenanceClaims::Keep), Some(MaintenanceClaims::Move)]);
     view.changed_at = seconds_ago(numbers.below(120).try_into().unwrap());
     view
 }
@@ -103,7 +105,7 @@ fn check_placements(world: &World, steps: &[Step]) {
         let claim = world.claims.iter().find(|candidate| candidate.id == *claim).unwrap();
         assert_eq!((claim.phase, claim.deleted_at, claim.generation), (ClaimPhase::Pending, None, *generation));
         let node = nodes[node];
-        assert!(node.online && node.runtime_ready && node.inventory_complete);
+        assert!(node.online && node.maintenance.is_none() && node.runtime_ready && node.inventory_complete);
         assert_eq!(gpus.len(), claim.gpu_count());
         let wanted = claim.spec.resources.as_ref().unwrap();
         for uuid in gpus {
@@ -112,6 +114,47 @@ fn check_placements(world: &World, steps: &[Step]) {
             assert!(gpu.name.to_lowercase().contains(&wanted.gpu_model.to_lowercase()));
             assert!(gpu.memory_bytes >= u64::try_from(wanted.gpu_memory_mb).unwrap() * 1024 * 1024);
             assert!(given.insert(uuid), "{uuid} is given twice");
+        }
+    }
+}
+
+/// The claims whose containers are still being removed from nodes that give them away.
+fn leaving(world: &World) -> HashSet<Uuid> {
+    let is_emptied = |node: &&NodeView| node.maintenance == Some(MaintenanceClaims::Move) && node.online && node.runtime_ready;
+    let containers = world.nodes.iter().filter(is_emptied).flat_map(|node| node.containers.values().flatten());
+    let is_active =
+        |container: &&ContainerState| matches!(container.phase(), ContainerPhase::Preparing | ContainerPhase::Running);
+    containers.filter(is_active).map(|container| container.claim_id.parse().unwrap()).collect()
+}
+
+/// What a node in maintenance gives away is not placed while it still runs there; where claims are kept, none is taken back for it.
+fn check_maintenance(world: &World, steps: &[Step]) {
+    let nodes: HashMap<_, _> = world.nodes.iter().map(|node| (node.id, node)).collect();
+    let leaving = leaving(world);
+    for step in steps {
+        match step {
+            Step::Place { claim, .. } => assert!(!leaving.contains(claim), "{claim} would run twice"),
+            Step::Unplace { claim, reason: "NodeInMaintenance", .. } => {
+                let claim = world.claims.iter().find(|candidate| candidate.id == *claim).unwrap();
+                let node = nodes[&claim.node_id.unwrap()];
+                assert!(node.maintenance == Some(MaintenanceClaims::Move) && node.online && node.inventory_complete);
+            }
+            _ => {}
+        }
+    }
+    // Of what such a node runs, nothing stays.
+    let emptied = world.nodes.iter().filter(|node| node.maintenance == Some(MaintenanceClaims::Move));
+    let emptied: HashSet<_> =
+        emptied.filter(|node| node.online && node.runtime_ready && node.inventory_complete).map(|node| node.id).collect();
+    let unplaced: HashSet<_> =
+        steps.iter().filter_map(|step| if let Step::Unplace { claim, .. } = step { Some(*claim) } else { None }).collect();
+    for claim in world.claims.iter().filter(|claim| claim.phase == ClaimPhase::Running && claim.deleted_at.is_none()) {
+        let Some(node) = claim.node_id.filter(|node| emptied.contains(node)) else { continue };
+        let containers = nodes[&node].containers.get(&claim.id.to_string()).into_iter().flatten();
+        let mut current = containers.filter(|container| i64::try_from(container.epoch) == Ok(claim.epoch));
+        let first = current.find(|container| container.phase() != ContainerPhase::Removed);
+        if first.is_some_and(|container| container.phase() == ContainerPhase::Running) {
+            assert!(unplaced.contains(&claim.id), "{} stays", claim.id);
         }
     }
 }
@@ -128,7 +171,11 @@ fn check_nothing_fits_that_waits(world: &World, steps: &[Step]) {
             after.ledger.extend(gpus.iter().map(row));
         }
     }
-    let waits = |claim: &&Claim| claim.phase == ClaimPhase::Pending && claim.deleted_at.is_none() && !placed.contains(&claim.id);
+    let leaving = leaving(world);
+    let waits = |claim: &&Claim| {
+        let is_open = !placed.contains(&claim.id) && !leaving.contains(&claim.id);
+        claim.phase == ClaimPhase::Pending && claim.deleted_at.is_none() && is_open
+    };
     for claim in world.claims.iter().filter(waits) {
         let explanation = explain(claim, &after.snapshot());
         assert!(explanation.nodes.iter().all(|node| !node.fits), "{explanation:?}");
@@ -172,6 +219,7 @@ fn what_must_hold_holds_in_any_situation() {
         check_placements(&world, &steps);
         check_nothing_fits_that_waits(&world, &steps);
         check_order(&world, &steps);
+        check_maintenance(&world, &steps);
         assert_eq!(steps, world.plan(), "the same situation gives the same steps");
         placements += steps.iter().filter(|step| matches!(step, Step::Place { .. })).count();
     }
