@@ -72,7 +72,7 @@ impl Decoder for Raw {
 }
 
 /// Calls any method with one message, and waits for the first message or the end.
-async fn call(channel: &Channel, token: Option<&str>, path: &str, message: Bytes) -> Result<(), Status> {
+pub(crate) async fn call(channel: &Channel, token: Option<&str>, path: &str, message: Bytes) -> Result<(), Status> {
     let mut grpc = Grpc::new(channel.clone());
     grpc.ready().await.expect("the connection holds");
     let request = token.map_or_else(|| Request::new(message.clone()), |token| as_bearer(token, message.clone()));

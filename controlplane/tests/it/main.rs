@@ -16,11 +16,13 @@ mod plane;
 mod wait;
 
 mod accounts;
+mod audit;
 mod authorization;
 mod claim_life;
 mod claims;
 mod enrolment;
 mod internal;
+mod limits;
 mod link;
 mod node_loss;
 mod node_operations;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinSet};
@@ -125,25 +125,32 @@ pub(crate) struct Plane {
     pub(crate) running: Running,
     directory: TempDir,
     database_url: String,
+    settings: &'static [&'static str],
 }
 
 impl Plane {
     /// Starts a control plane on an empty database.
     pub(crate) async fn start(database_url: &str) -> Self {
-        let people = People::new(database_url).await;
-        Self::start_with(people, tempfile::tempdir().unwrap(), database_url.to_owned()).await
+        Self::start_as(database_url, &[]).await
     }
 
-    async fn start_with(people: People, directory: TempDir, database_url: String) -> Self {
-        let running = Running::start(config(&directory, &["--database-url", &database_url])).await;
-        Self { people, http: Http::new(running.started.http_addr), running, directory, database_url }
+    /// Starts a control plane with settings of its own on an empty database.
+    pub(crate) async fn start_as(database_url: &str, settings: &'static [&'static str]) -> Self {
+        let people = People::new(database_url).await;
+        Self::start_with(people, tempfile::tempdir().unwrap(), database_url.to_owned(), settings).await
+    }
+
+    async fn start_with(people: People, directory: TempDir, database_url: String, settings: &'static [&'static str]) -> Self {
+        let arguments = ["--database-url", &*database_url].iter().chain(settings).copied().collect::<Vec<_>>();
+        let running = Running::start(config(&directory, &arguments)).await;
+        Self { people, http: Http::new(running.started.http_addr), running, directory, database_url, settings }
     }
 
     /// Stops it and starts another on the same database and data directory.
     pub(crate) async fn restart(self) -> Self {
-        let Self { people, running, directory, database_url, .. } = self;
+        let Self { people, running, directory, database_url, settings, .. } = self;
         running.stop().await;
-        Self::start_with(people, directory, database_url).await
+        Self::start_with(people, directory, database_url, settings).await
     }
 
     /// Stops it, which must be in order.
@@ -186,6 +193,14 @@ impl Plane {
     /// The CA, from its files.
     pub(crate) fn authority(&self) -> Authority {
         Authority::open_or_create(&self.directory.path().join("data/ca"), Timestamp::now()).unwrap()
+    }
+
+    /// gRPC as a gateway, at the internal address, which the settings must open.
+    pub(crate) async fn gateway_channel(&self) -> Channel {
+        let authority = self.authority();
+        let gateway = authority.issue_gateway("edge", Timestamp::now(), SignedDuration::from_hours(1)).unwrap();
+        let tls = tls::client_config(authority.certificate_der(), Some((gateway.chain, gateway.key))).unwrap();
+        dial(self.running.started.internal_addr.unwrap(), tls).await.expect("TLS with a gateway's certificate")
     }
 
     /// The database, beside the control plane.
