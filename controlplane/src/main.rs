@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
         None => {
             utopia_gateway::telemetry::init(config.log_format, "info");
             let cancel = CancellationToken::new();
-            process::main(utopia_controlplane::run(config, None, cancel.clone()), cancel).await
+            process::main(Box::pin(utopia_controlplane::run(config, None, cancel.clone())), cancel).await
         }
     }
 }

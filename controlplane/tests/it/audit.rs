@@ -15,6 +15,7 @@ use utopia_proto::{
 };
 use uuid::Uuid;
 
+use self::every_method::every_audited_method_leaves_one_event;
 use crate::{
     authorization::call,
     databases::on_both_databases,
@@ -28,13 +29,11 @@ mod every_method;
 
 mod running {
     use super::{
-        every_method::every_audited_method_leaves_one_event, failures_and_denials_name_what_was_tried,
-        strangers_are_written_down_only_where_they_try_to_get_in, the_chain_can_be_exported_and_proved,
-        the_log_is_shown_to_administrators_by_filter_and_page,
+        failures_and_denials_name_what_was_tried, strangers_are_written_down_only_where_they_try_to_get_in,
+        the_chain_can_be_exported_and_proved, the_log_is_shown_to_administrators_by_filter_and_page,
     };
 
     crate::databases::on_both_databases!(
-        every_audited_method_leaves_one_event,
         failures_and_denials_name_what_was_tried,
         strangers_are_written_down_only_where_they_try_to_get_in,
         the_chain_can_be_exported_and_proved,
@@ -42,7 +41,7 @@ mod running {
     );
 }
 
-on_both_databases!(urls: who_is_refused_for_calling_too_often_is_not_written_down, what_was_refused_before_a_stop_is_written_down);
+on_both_databases!(urls: every_audited_method_leaves_one_event, who_is_refused_for_calling_too_often_is_not_written_down, what_was_refused_before_a_stop_is_written_down);
 
 /// A reader of the log, who takes each event once.
 struct Log {
@@ -150,10 +149,10 @@ async fn strangers_are_written_down_only_where_they_try_to_get_in(plane: &Plane)
     plane.http.delete(&format!("/api/gpu-claims/{}", Uuid::new_v4())).await.expect_error(401, "MissingToken");
     plane.http.with_token("guessed").post("/api/gpu-claims", &json!({"image": "i"})).await.expect_error(401, "InvalidToken");
 
-    let credentials = json!({"username": "Admin", "password": "a-wrong-password"});
+    let credentials = json!({"username": "Nobody", "password": "a-wrong-password"});
     plane.http.post("/api/auth/login", &credentials).await.expect(401);
     let event = log.one().await;
-    assert_eq!((&event["user"], &event["resource_id"], &event["result"]), (&json!(""), &json!("Admin"), &json!("failure")));
+    assert_eq!((&event["user"], &event["resource_id"], &event["result"]), (&json!(""), &json!("Nobody"), &json!("failure")));
     assert_eq!((&event["event_type"], &event["action"]), (&json!("session"), &json!("Login")));
     assert_eq!(event["ip_address"], "127.0.0.1");
 
