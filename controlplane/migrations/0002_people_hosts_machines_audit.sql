@@ -71,6 +71,9 @@ create unique index nodes_by_agent_token on nodes (agent_token_id);
 create index nodes_by_age on nodes (created_at, id);
 create index nodes_in_maintenance on nodes (id) where maintenance_since is not null;
 
+-- Keys of an older version lie in plain until the first start.
+alter table signing_keys add column sealed bigint not null default 0;
+
 create table machines (
     id text not null primary key,
     name text not null,
@@ -96,6 +99,7 @@ create table machines (
 
 create unique index machines_by_name on machines (lower(name));
 create unique index machines_by_address on machines (ip_address, ssh_port);
+create index machines_by_check on machines (last_checked_at);
 create index machines_by_age on machines (created_at, id);
 
 -- The payload is the event as it was hashed; the other columns repeat what is asked for.

@@ -1,4 +1,4 @@
-//! What a first start makes: the data directory and the administrator.
+//! What a first start makes: the key that seals secrets, and the administrator.
 
 use std::path::Path;
 
@@ -10,12 +10,37 @@ use crate::{
     clock::Clock,
     config::Config,
     model::{Role, audit::Trail, people::NewUser},
+    seal::Sealer,
     service::validate,
-    store::Store,
+    store::{KeptSecret, Store},
 };
 
 /// The administrator's user name.
 const ADMIN: &str = "admin";
+
+/// The key that seals secrets: the given one, or that in its file, which is made when nothing is sealed yet. Whether it is the right
+/// one shows when the signing keys are loaded.
+///
+/// # Errors
+/// When the key cannot be read, or there is none for what is sealed already.
+pub(crate) async fn sealer(config: &Config, store: &Store) -> anyhow::Result<Sealer> {
+    if let Some(key) = &config.seal_key {
+        return Ok(Sealer::from_base64(key, "UTOPIA_SEAL_KEY")?);
+    }
+    let file = config.seal_key_file();
+    if let Some(sealer) = Sealer::from_file(&file)? {
+        return Ok(sealer);
+    }
+    let sealed = store.signing_keys().await?.iter().any(|key| matches!(key.secret, KeptSecret::Sealed(_)));
+    anyhow::ensure!(
+        !sealed,
+        "the database has secrets that are sealed with a key that is not here: give it in UTOPIA_SEAL_KEY, or bring back {}",
+        file.display()
+    );
+    let sealer = Sealer::create(&file)?;
+    tracing::info!(file = %file.display(), "key for secrets created; without it what is sealed in the database is lost");
+    Ok(sealer)
+}
 
 /// Makes the administrator if there is none. A random password is in its file before the user exists, so that a crash in
 /// between leaves nothing that cannot be used.

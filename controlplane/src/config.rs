@@ -1,6 +1,6 @@
 //! The settings of a control plane: flags with environment names.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::SignedDuration;
@@ -50,6 +50,14 @@ pub struct Config {
     /// Key (PEM) of the CA of your own
     #[arg(long, env = "UTOPIA_CA_KEY", requires = "ca_certificate", value_name = "FILE")]
     pub ca_key: Option<PathBuf>,
+
+    /// Key that seals secrets in the database: 32 bytes in base64; when absent, one is made in DATA_DIR/seal-key
+    #[arg(long, env = "UTOPIA_SEAL_KEY", hide_env_values = true, value_name = "KEY")]
+    pub seal_key: Option<String>,
+
+    /// Seconds between two checks of a machine over SSH; 0 for checks on demand and after changes only
+    #[arg(long, env = "UTOPIA_MACHINE_CHECK_INTERVAL_SECONDS", default_value_t = 300, value_name = "SECONDS")]
+    pub machine_check_interval_seconds: u32,
 
     /// Lifetime of agents' certificates in seconds; they are renewed at half of it
     #[arg(long, env = "UTOPIA_CERTIFICATE_LIFETIME", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(10..=31_536_000), value_name = "SECONDS")]
@@ -109,6 +117,19 @@ impl Config {
     #[must_use]
     pub fn audit_retention(&self) -> Option<SignedDuration> {
         (self.audit_retention_days > 0).then(|| SignedDuration::from_hours(24 * i64::from(self.audit_retention_days)))
+    }
+
+    /// Where the key that seals secrets is kept when none is given.
+    #[must_use]
+    pub fn seal_key_file(&self) -> PathBuf {
+        self.data_dir.join("seal-key")
+    }
+
+    /// The time between two checks of a machine; none for no checks by interval.
+    #[must_use]
+    pub fn machine_check_interval(&self) -> Option<Duration> {
+        let seconds = u64::from(self.machine_check_interval_seconds);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
     /// How long agents' certificates live.

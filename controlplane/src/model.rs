@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod host;
+pub mod machine;
 pub mod people;
 pub mod selector;
 
@@ -220,8 +221,14 @@ impl PageRequest {
     /// Clamps what a caller sent; 0 means "the default".
     #[must_use]
     pub fn new(page: i32, limit: i32, page_size: i32) -> Self {
+        Self::with_default(page, limit, page_size, 20)
+    }
+
+    /// The same with another default.
+    #[must_use]
+    pub fn with_default(page: i32, limit: i32, page_size: i32, default: i32) -> Self {
         let limit = if limit > 0 { limit } else { page_size };
-        let limit = if limit > 0 { limit.min(100) } else { 20 };
+        let limit = if limit > 0 { limit.min(100) } else { default };
         Self { page: page.max(1), limit }
     }
 

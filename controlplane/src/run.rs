@@ -30,6 +30,7 @@ use utopia_proto::{
         iam_service_server::IamServiceServer, user_service_server::UserServiceServer,
     },
     link::v1::{agent_link_server::AgentLinkServer, enrolment_service_server::EnrolmentServiceServer},
+    machine::v1::machine_service_server::MachineServiceServer,
     node::v1::{
         join_token_service_server::JoinTokenServiceServer, node_agent_service_server::NodeAgentServiceServer,
         node_service_server::NodeServiceServer,
@@ -50,15 +51,17 @@ use crate::{
         sessions::Sessions,
     },
     authority, bootstrap,
+    checks::{self, Checker},
     clock::Clock,
     config::Config,
     link::{Hub, Reports, liveness, service::LinkService},
     model::audit::Trail,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
+    seal::Sealer,
     server::{self, Peers},
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        host::Hosts, iam::Iam, join_token::JoinTokens, node::Nodes, node_agent::NodeAgents, user::Users,
+        host::Hosts, iam::Iam, join_token::JoinTokens, machine::Machines, node::Nodes, node_agent::NodeAgents, user::Users,
     },
     store::{self, Store},
     telemetry::Metrics,
@@ -94,7 +97,8 @@ pub async fn run(config: Config, started: Option<oneshot::Sender<Started>>, canc
     let internal = config.internal_addr.map(listener::bind).transpose()?;
     let listeners = Listeners { http, grpc, internal };
     let store = Store::open(&config.database_url(), store::Options::default()).await?;
-    let result = ControlPlane::new(config, store.clone(), &listeners).await?.run(listeners, started, cancel).await;
+    let control_plane = Box::pin(ControlPlane::new(config, store.clone(), &listeners)).await?;
+    let result = Box::pin(control_plane.run(listeners, started, cancel)).await;
     store.close().await;
     result
 }
@@ -109,6 +113,7 @@ struct ControlPlane {
     config: Config,
     clock: Clock,
     store: Store,
+    sealer: Sealer,
     hub: Hub,
     reports: Reports,
     agent_tokens: AgentTokens,
@@ -130,7 +135,8 @@ impl ControlPlane {
         let clock = Clock::system();
         let passwords = Passwords::new();
         bootstrap::administrator(&config, &store, &passwords, &clock).await?;
-        let tokens = Tokens::new(KeyRing::load(store.clone(), clock.clone()).await?, clock.clone());
+        let sealer = bootstrap::sealer(&config, &store).await?;
+        let tokens = Tokens::new(KeyRing::load(store.clone(), sealer.clone(), clock.clone()).await?, clock.clone());
         let sessions = Sessions::new(store.clone(), clock.clone());
         let accounts =
             Accounts::new(store.clone(), passwords, tokens.clone(), sessions.clone(), clock.clone(), config.development);
@@ -155,6 +161,7 @@ impl ControlPlane {
             config,
             clock,
             store,
+            sealer,
             hub,
             reports: Reports::default(),
             agent_tokens,
@@ -187,7 +194,8 @@ impl ControlPlane {
 
         let (health_reporter, health) = tonic_health::server::health_reporter();
         health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-        let routes = self.routes()?.add_service(health);
+        let checker = self.checker(&tracker, &cancel);
+        let routes = self.routes(&checker)?.add_service(health);
         let requests = RequestMetrics::register(&mut self.registry);
         let pool = utopia_proto::descriptor_pool();
         let (journal, writer) = Journal::new(self.clock.clone());
@@ -199,6 +207,7 @@ impl ControlPlane {
             Arc::new(ServerIdentity::new(upkeep::server_certificate(&self.authority, &self.server_names, self.clock.now())?)?);
         tracker.spawn(writer.run(self.store.clone(), background.clone()));
         self.spawn_background(&tracker, &background, identity.clone());
+        tracker.spawn(checker.run());
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let http = self.http_router(stack.clone(), registry, cancel.clone())?;
         let mut servers = tokio::task::JoinSet::<anyhow::Result<()>>::new();
@@ -250,8 +259,20 @@ impl ControlPlane {
         result
     }
 
+    /// Ends with the servers: a check takes longer than a shutdown may.
+    fn checker(&self, tracker: &TaskTracker, cancel: &CancellationToken) -> Checker {
+        Checker::new(checks::Parts {
+            store: self.store.clone(),
+            sealer: self.sealer.clone(),
+            clock: self.clock.clone(),
+            interval: self.config.machine_check_interval(),
+            tracker: tracker.clone(),
+            cancel: cancel.clone(),
+        })
+    }
+
     /// Every gRPC service.
-    fn routes(&self) -> anyhow::Result<Routes> {
+    fn routes(&self, checker: &Checker) -> anyhow::Result<Routes> {
         let (store, hub, clock) = (&self.store, &self.hub, &self.clock);
         let (accounts, limits) = (&self.accounts, &self.limits);
         let iam = Iam { accounts: accounts.clone(), limits: limits.clone(), store: store.clone(), clock: clock.clone() };
@@ -268,6 +289,8 @@ impl ControlPlane {
             settings: self.plan_settings(),
             clock: clock.clone(),
         };
+        let machines =
+            Machines { store: store.clone(), sealer: self.sealer.clone(), checker: checker.clone(), clock: clock.clone() };
         let enrolment = Enrolment {
             store: store.clone(),
             hub: hub.clone(),
@@ -291,6 +314,7 @@ impl ControlPlane {
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
             .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
             .add_service(ClaimServiceServer::new(claims))
+            .add_service(MachineServiceServer::new(machines))
             .add_service(EnrolmentServiceServer::new(enrolment))
             .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
             .add_service(reflection().build_v1()?)

@@ -10,6 +10,7 @@ pub mod enrolment;
 pub mod host;
 pub mod iam;
 pub mod join_token;
+pub mod machine;
 pub mod node;
 pub mod node_agent;
 pub mod user;

@@ -14,6 +14,7 @@ mod hosts;
 mod join_tokens;
 mod ledger;
 mod login_failures;
+mod machines;
 mod nodes;
 mod open;
 mod placement;
@@ -38,11 +39,12 @@ pub use self::{
     hosts::{HostChange, HostEntry, NewAgentToken},
     join_tokens::NewJoinToken,
     login_failures::LoginFailures,
+    machines::MachineFilter,
     nodes::DeleteNodeOutcome,
     open::Options,
     placement::{PlaceOutcome, StatusChange, Waiting},
     sessions::Revocation,
-    signing_keys::SigningKey,
+    signing_keys::{KeptSecret, SigningKey},
     users::DeletedUser,
 };
 use crate::error::{Error, Result};

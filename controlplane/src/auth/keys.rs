@@ -1,5 +1,5 @@
 //! The keys that sign people's tokens, as the store has them. One signs; those that were retired still verify until the last token
-//! they signed has expired. They lie in the store in plain.
+//! they signed has expired. They lie in the store sealed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,8 @@ use super::jwt;
 use crate::{
     clock::Clock,
     error::{Error, Result},
-    store::{SigningKey, Store},
+    seal::{Place, Sealer},
+    store::{KeptSecret, SigningKey, Store},
 };
 
 /// The least time between two looks for a key that another replica may have made: tokens that name invented keys must not become
@@ -26,6 +27,7 @@ pub struct KeyRing(Arc<Shared>);
 
 struct Shared {
     store: Store,
+    sealer: Sealer,
     clock: Clock,
     keys: ArcSwap<Vec<Key>>,
     /// When the keys were last loaded; held while they are.
@@ -57,13 +59,23 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Loads the keys. At the very first start there is none yet: one is made.
-    pub async fn load(store: Store, clock: Clock) -> Result<Self> {
-        if store.signing_keys().await?.is_empty() {
-            let (kid, secret) = new_secret()?;
-            store.insert_first_signing_key(&kid, &secret, clock.now()).await?;
+    /// Loads the keys. At the very first start there is none yet: one is made. Keys that an older version left in plain are sealed.
+    ///
+    /// # Errors
+    /// [`Error::FailedPrecondition`] (`WrongSealKey`) when they are sealed with another key.
+    pub async fn load(store: Store, sealer: Sealer, clock: Clock) -> Result<Self> {
+        let kept = store.signing_keys().await?;
+        if kept.is_empty() {
+            let (kid, sealed) = new_key(&sealer)?;
+            store.insert_first_signing_key(&kid, &sealed, clock.now()).await?;
         }
-        let shared = Shared { store, loaded_at: Mutex::new(clock.now()), clock, keys: ArcSwap::default() };
+        for key in &kept {
+            if let KeptSecret::Plain(secret) = &key.secret {
+                store.seal_signing_key(&key.kid, &seal(&sealer, &key.kid, secret)?).await?;
+                tracing::info!(kid = key.kid, "a signing key that lay in plain is sealed");
+            }
+        }
+        let shared = Shared { store, sealer, loaded_at: Mutex::new(clock.now()), clock, keys: ArcSwap::default() };
         let ring = Self(Arc::new(shared));
         ring.reload().await?;
         Ok(ring)
@@ -95,9 +107,9 @@ impl KeyRing {
         let mut loaded_at = self.0.loaded_at.lock().await;
         let now = self.0.clock.now();
         let old = self.0.store.signing_keys().await?;
-        let (kid, secret) = new_secret()?;
+        let (kid, sealed) = new_key(&self.0.sealer)?;
         // The new key first: at no time is there none.
-        self.0.store.insert_signing_key(&kid, &secret, now).await?;
+        self.0.store.insert_signing_key(&kid, &sealed, now).await?;
         for key in old.iter().filter(|key| key.retired_at.is_none()) {
             self.0.store.retire_signing_key(&key.kid, now).await?;
         }
@@ -114,7 +126,9 @@ impl KeyRing {
     async fn reload(&self) -> Result<()> {
         let keys = self.0.store.signing_keys().await?;
         let now = self.0.clock.now();
-        let keys = keys.iter().filter(|key| still_verifies(key, now)).map(ready).collect();
+        let keys = keys.iter().filter(|key| still_verifies(key, now));
+        // A plain key among sealed ones is none of ours.
+        let keys = keys.filter_map(|key| ready(&self.0.sealer, key).transpose()).collect::<Result<_>>()?;
         self.0.keys.store(Arc::new(keys));
         Ok(())
     }
@@ -125,17 +139,41 @@ fn still_verifies(key: &SigningKey, now: Timestamp) -> bool {
     key.retired_at.is_none_or(|retired_at| now.duration_since(retired_at) <= jwt::LIFETIME + jwt::LEEWAY + jwt::REFRESH_GRACE)
 }
 
-fn ready(key: &SigningKey) -> Key {
-    Key {
+/// None for a key that is not sealed.
+fn ready(sealer: &Sealer, key: &SigningKey) -> Result<Option<Key>> {
+    let KeptSecret::Sealed(sealed) = &key.secret else {
+        tracing::warn!(kid = key.kid, "a signing key that is not sealed is passed over");
+        return Ok(None);
+    };
+    let secret = sealer.open(place(&key.kid), sealed).map_err(|error| Error::FailedPrecondition {
+        reason: "WrongSealKey".into(),
+        message: format!(
+            "the signing key {} in the database cannot be opened: {error}; UTOPIA_SEAL_KEY or DATA_DIR/seal-key must have \
+             the key that the database was first used with",
+            key.kid
+        ),
+    })?;
+    Ok(Some(Key {
         kid: key.kid.clone(),
-        encoding: EncodingKey::from_secret(&key.secret),
-        decoding: DecodingKey::from_secret(&key.secret),
+        encoding: EncodingKey::from_secret(&secret),
+        decoding: DecodingKey::from_secret(&secret),
         retired: key.retired_at.is_some(),
-    }
+    }))
 }
 
-fn new_secret() -> Result<(String, [u8; 32])> {
+/// The name of a new key, and the key sealed.
+fn new_key(sealer: &Sealer) -> Result<(String, Vec<u8>)> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| Error::internal("make a signing key", error))?;
-    Ok((Uuid::new_v4().simple().to_string(), secret))
+    let kid = Uuid::new_v4().simple().to_string();
+    let sealed = seal(sealer, &kid, &secret)?;
+    Ok((kid, sealed))
+}
+
+fn seal(sealer: &Sealer, kid: &str, secret: &[u8]) -> Result<Vec<u8>> {
+    sealer.seal(place(kid), secret).map_err(|error| Error::internal("seal a signing key", error))
+}
+
+fn place(kid: &str) -> Place<'_> {
+    Place { table: "signing_keys", column: "secret", row: kid }
 }

@@ -4,7 +4,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use sqlx::{Row as _, any::AnyRow};
-use utopia_proto::claim::v1::ClaimPhase;
+use utopia_proto::{
+    claim::v1::ClaimPhase,
+    machine::v1::{MachineRole, MachineStatus},
+};
 use uuid::Uuid;
 
 use crate::model::{NodeStage, host::MaintenanceClaims};
@@ -91,7 +94,38 @@ pub(super) fn maintenance_claims(row: &AnyRow, column: &str) -> Result<Maintenan
     }
 }
 
-/// A value kept as JSON.
+pub(super) fn machine_status(row: &AnyRow, column: &str) -> Result<MachineStatus> {
+    match row.try_get(column)? {
+        "available" => Ok(MachineStatus::Available),
+        "unavailable" => Ok(MachineStatus::Unavailable),
+        "maintenance" => Ok(MachineStatus::Maintenance),
+        "error" => Ok(MachineStatus::Error),
+        "in_use" => Ok(MachineStatus::InUse),
+        "deploying" => Ok(MachineStatus::Deploying),
+        "offline" => Ok(MachineStatus::Offline),
+        word => Err(decode_error(column, UnknownWord(word.to_owned()))),
+    }
+}
+
+pub(super) fn machine_role(row: &AnyRow, column: &str) -> Result<MachineRole> {
+    match row.try_get(column)? {
+        "master" => Ok(MachineRole::Master),
+        "worker" => Ok(MachineRole::Worker),
+        "etcd" => Ok(MachineRole::Etcd),
+        "registry" => Ok(MachineRole::Registry),
+        word => Err(decode_error(column, UnknownWord(word.to_owned()))),
+    }
+}
+
+/// A number that is kept wider than it is.
+pub(super) fn number<T>(row: &AnyRow, column: &str) -> Result<T>
+where
+    T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'static>,
+{
+    T::try_from(row.try_get::<i64, _>(column)?).map_err(|error| decode_error(column, error))
+}
+
+/// A value kept as JSON text.
 pub(super) fn json<T: serde::de::DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T> {
     serde_json::from_str(row.try_get(column)?).map_err(|error| decode_error(column, error))
 }

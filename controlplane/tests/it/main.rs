@@ -13,6 +13,7 @@ mod dial;
 mod http;
 mod machine;
 mod plane;
+mod sshd;
 mod wait;
 
 mod accounts;
@@ -24,6 +25,7 @@ mod enrolment;
 mod internal;
 mod limits;
 mod link;
+mod machines;
 mod node_loss;
 mod node_operations;
 mod nodes;

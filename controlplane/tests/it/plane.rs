@@ -1,6 +1,6 @@
 //! A real control plane in this process, with people of every role.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser as _;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,7 @@ use utopia_controlplane::{
     auth::{jwt::Tokens, keys::KeyRing},
     clock::Clock,
     model::{Role, audit::Trail, people::NewUser},
+    seal::Sealer,
     store::{Options, Store},
 };
 
@@ -48,7 +49,7 @@ impl People {
     async fn new(database_url: &str) -> Self {
         let store = Store::open(database_url, Options::default()).await.unwrap();
         let clock = Clock::system();
-        let keys = KeyRing::load(store.clone(), clock.clone()).await.unwrap();
+        let keys = KeyRing::load(store.clone(), sealer(), clock.clone()).await.unwrap();
         let tokens = Tokens::new(keys, clock);
         let person = async |username, role| {
             let new = NewUser { username, email: "", password_hash: "no password fits this", role };
@@ -65,6 +66,14 @@ impl People {
         store.close().await;
         people
     }
+}
+
+/// The key that seals secrets in every control plane here, in base64.
+pub(crate) const SEAL_KEY: &str = "c2VjcmV0cyBvZiB0ZXN0cyBhcmUgc2VhbGVkIGhlcmU=";
+
+/// Seals as the control planes here do.
+pub(crate) fn sealer() -> Sealer {
+    Sealer::from_base64(SEAL_KEY, "SEAL_KEY").unwrap()
 }
 
 #[derive(Debug, clap::Parser)]
@@ -141,7 +150,8 @@ impl Plane {
     }
 
     async fn start_with(people: People, directory: TempDir, database_url: String, settings: &'static [&'static str]) -> Self {
-        let arguments = ["--database-url", &*database_url].iter().chain(settings).copied().collect::<Vec<_>>();
+        let arguments =
+            ["--database-url", &*database_url, "--seal-key", SEAL_KEY].iter().chain(settings).copied().collect::<Vec<_>>();
         let running = Running::start(config(&directory, &arguments)).await;
         Self { people, http: Http::new(running.started.http_addr), running, directory, database_url, settings }
     }
@@ -206,6 +216,12 @@ impl Plane {
     /// The database, beside the control plane.
     pub(crate) async fn store(&self) -> Store {
         Store::open(&self.database_url, Options::default()).await.unwrap()
+    }
+
+    /// Where the database lies; empty unless it is SQLite.
+    pub(crate) fn database_files(&self) -> Vec<PathBuf> {
+        let Some(path) = self.database_url.strip_prefix("sqlite://") else { return Vec::new() };
+        [path.to_owned(), format!("{path}-wal")].map(PathBuf::from).to_vec()
     }
 
     /// Makes a join token over the API; answers the whole of it.

@@ -3,12 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value as Json, json};
-use utopia_controlplane::store::SigningKey;
+use utopia_controlplane::{
+    seal::Place,
+    store::{KeptSecret, SigningKey},
+};
 use uuid::Uuid;
 
 use crate::{
     databases::on_both_databases,
-    plane::{Plane, text},
+    plane::{Plane, sealer, text},
 };
 
 on_both_databases!(a_token_that_does_not_hold_is_refused_everywhere, tokens_survive_a_new_signing_key);
@@ -23,8 +26,27 @@ fn claims(plane: &Plane) -> Json {
     })
 }
 
+fn place(kid: &str) -> Place<'_> {
+    Place { table: "signing_keys", column: "secret", row: kid }
+}
+
+/// A key that signs tokens, opened.
+#[derive(Clone)]
+struct Opened {
+    kid: String,
+    secret: Vec<u8>,
+}
+
+impl Opened {
+    fn new(key: SigningKey) -> Self {
+        let KeptSecret::Sealed(sealed) = key.secret else { panic!("the signing key is not sealed") };
+        let secret = sealer().open(place(&key.kid), &sealed).unwrap();
+        Self { kid: key.kid, secret }
+    }
+}
+
 /// A token with these claims under this key.
-fn signed(key: &SigningKey, claims: &Json) -> String {
+fn signed(key: &Opened, claims: &Json) -> String {
     let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::HS256) };
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(&key.secret)).unwrap()
 }
@@ -36,14 +58,14 @@ fn with(mut claims: Json, name: &str, value: impl Into<Json>) -> Json {
 
 async fn a_token_that_does_not_hold_is_refused_everywhere(plane: &Plane) {
     let store = plane.store().await;
-    let key = store.signing_keys().await.unwrap().remove(0);
+    let key = Opened::new(store.signing_keys().await.unwrap().remove(0));
     store.close().await;
     let good = signed(&key, &claims(plane));
     plane.http.with_token(&good).get("/api/gpu-claims").await.expect(200);
 
     let hour_ago = (Timestamp::now() - SignedDuration::from_hours(1)).as_second();
-    let other_key = SigningKey { secret: vec![7; 32], ..key.clone() };
-    let unknown_key = SigningKey { kid: "unknown".into(), ..key.clone() };
+    let other_key = Opened { secret: vec![7; 32], ..key.clone() };
+    let unknown_key = Opened { kid: "unknown".into(), ..key.clone() };
     let join_token = plane.join_token(1).await;
     let (head, signature) = good.rsplit_once('.').unwrap();
     let unsigned = format!("{head}.");
@@ -80,7 +102,8 @@ async fn tokens_survive_a_new_signing_key(plane: &Plane) {
     let first = store.signing_keys().await.unwrap().remove(0);
     // As another replica does it: the new key first, then the old one retires.
     let now = Timestamp::now() - SignedDuration::from_mins(1);
-    store.insert_signing_key("second", &[9; 32], now).await.unwrap();
+    let sealed = sealer().seal(place("second"), &[9; 32]).unwrap();
+    store.insert_signing_key("second", &sealed, now).await.unwrap();
     store.retire_signing_key(&first.kid, now).await.unwrap();
     store.close().await;
     plane.as_user().get("/api/gpu-claims").await.expect(200);

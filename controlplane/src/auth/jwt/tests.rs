@@ -11,11 +11,16 @@ use jsonwebtoken::EncodingKey;
 use super::*;
 use crate::{
     model::Role,
+    seal::Sealer,
     store::{
-        Store,
+        KeptSecret, Store,
         testing::{at, on_sqlite, user},
     },
 };
+
+fn sealer() -> Sealer {
+    Sealer::new([7; 32])
+}
 
 struct Scene {
     store: Store,
@@ -36,7 +41,7 @@ impl Scene {
                 second => at(second),
             }
         });
-        let keys = KeyRing::load(store.clone(), clock.clone()).await.unwrap();
+        let keys = KeyRing::load(store.clone(), sealer(), clock.clone()).await.unwrap();
         let tokens = Tokens::new(keys.clone(), clock.clone());
         let alice = user(&store, "alice", Role::Operator).await;
         Self { store, second, clock, keys, tokens, alice }
@@ -187,12 +192,12 @@ async fn a_rotated_key_verifies_what_it_signed_and_no_longer() {
         scene.tokens.verify(&old).await.unwrap();
         scene.tokens.verify(&scene.issue()).await.unwrap();
 
-        let restarted = KeyRing::load(scene.store.clone(), scene.clock.clone()).await.unwrap();
+        let restarted = KeyRing::load(scene.store.clone(), sealer(), scene.clock.clone()).await.unwrap();
         assert_eq!(restarted.signing().unwrap().kid, kid);
         Tokens::new(restarted, scene.clock.clone()).verify(&old).await.unwrap();
 
         scene.at(3600 + 24 * 3600 + 606);
-        let restarted = KeyRing::load(scene.store.clone(), scene.clock.clone()).await.unwrap();
+        let restarted = KeyRing::load(scene.store.clone(), sealer(), scene.clock.clone()).await.unwrap();
         assert_eq!(format!("{restarted:?}").matches("kid").count(), 1);
     })
     .await;
@@ -202,12 +207,39 @@ async fn a_rotated_key_verifies_what_it_signed_and_no_longer() {
 async fn another_replicas_new_key_is_found_without_asking_the_store_for_every_token() {
     on_sqlite(async |store| {
         let scene = Scene::new(store).await;
-        let replica = KeyRing::load(scene.store.clone(), scene.clock.clone()).await.unwrap();
+        let replica = KeyRing::load(scene.store.clone(), sealer(), scene.clock.clone()).await.unwrap();
         replica.rotate().await.unwrap();
         let token = Tokens::new(replica, scene.clock.clone()).issue(&scene.alice).unwrap().token;
         assert_eq!(scene.refusal(&token).await.0, "InvalidToken");
         scene.at(10);
         scene.tokens.verify(&token).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_lie_sealed_and_another_seal_key_is_told_at_once() {
+    on_sqlite(async |store| {
+        let scene = Scene::new(store).await;
+        let kept = scene.store.signing_keys().await.unwrap();
+        assert!(matches!(&kept[..], [key] if matches!(key.secret, KeptSecret::Sealed(_))), "{kept:?}");
+        let other = Sealer::new([8; 32]);
+        let error = KeyRing::load(scene.store.clone(), other, scene.clock.clone()).await.unwrap_err();
+        assert!(error.to_string().contains("UTOPIA_SEAL_KEY"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_an_older_version_left_in_plain_is_sealed_and_still_verifies() {
+    on_sqlite(async |store| {
+        store.insert_plain_signing_key("old", &[9; 32], at(0)).await;
+        let scene = Scene::new(store).await;
+        let token = scene.issue();
+        let kept = scene.store.signing_keys().await.unwrap();
+        assert!(matches!(&kept[..], [key] if matches!(&key.secret, KeptSecret::Sealed(sealed) if sealed.len() > 32)), "{kept:?}");
+        let restarted = KeyRing::load(scene.store.clone(), sealer(), scene.clock.clone()).await.unwrap();
+        assert!(Tokens::new(restarted, scene.clock.clone()).verify(&token).await.is_ok());
     })
     .await;
 }
