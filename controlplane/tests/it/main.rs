@@ -22,6 +22,7 @@ mod authorization;
 mod claim_life;
 mod claims;
 mod enrolment;
+mod hosts;
 mod internal;
 mod limits;
 mod link;
