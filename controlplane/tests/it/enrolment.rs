@@ -147,13 +147,13 @@ async fn certificates_are_renewed(plane: &Plane) {
 }
 
 /// The node's certificate as it would be if it had expired so long ago.
-fn expired(authority: &Authority, node: &Node, ago: SignedDuration) -> Vec<u8> {
+pub(crate) fn expired(authority: &Authority, node: &Node, ago: SignedDuration) -> Vec<u8> {
     let csr = Csr::parse(&node.machine.key.csr().unwrap()).unwrap();
     let day = SignedDuration::from_hours(24);
     authority.issue_node(&csr, node.id.parse().unwrap(), Timestamp::now() - ago - day, day).unwrap().der.to_vec()
 }
 
-async fn recover(plane: &Plane, csr: Vec<u8>, expired_certificate: Vec<u8>) -> Result<EnrolResponse, Status> {
+pub(crate) async fn recover(plane: &Plane, csr: Vec<u8>, expired_certificate: Vec<u8>) -> Result<EnrolResponse, Status> {
     let mut client = EnrolmentServiceClient::new(plane.channel().await);
     Ok(client.recover(RecoverRequest { csr, expired_certificate }).await?.into_inner())
 }
