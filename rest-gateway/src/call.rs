@@ -306,11 +306,10 @@ fn done(route: &Route, headers: &HeaderMap) -> Response {
 fn prefers_representation(headers: &HeaderMap) -> bool {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let preferences = preferences.flat_map(|value| value.split(',')).filter_map(|preference| preference.split(';').next());
-    let mut returns = preferences
-        .filter_map(|preference| preference.split_once('='))
-        .filter_map(|(name, value)| name.trim().eq_ignore_ascii_case("return").then(|| value.trim().trim_matches('"')));
+    let preferences = preferences.filter_map(|preference| preference.split_once('='));
+    let mut returns = preferences.filter(|(name, _)| name.trim().eq_ignore_ascii_case("return"));
     // Of a preference given twice, the first counts.
-    returns.next() == Some("representation")
+    returns.next().is_some_and(|(_, value)| value.trim().trim_matches('"') == "representation")
 }
 
 fn other_methods(method: &Method, allow: &str, style: Style) -> Response {

@@ -63,7 +63,7 @@ pub(super) fn operation(
     let binding = Binding { method, rule, options: &options, comment: &all, has_path_parameters: !path.parameters.is_empty() };
     let operation = Object::default()
         .with("operationId", id)
-        .with("tags", vec![tag_name(&service)])
+        .with("tags", vec![tag_name(service)])
         .with_text("summary", summary)
         .with_text("description", &description(rest, &options));
     let operation = if parameters.is_empty() { operation } else { operation.with("parameters", parameters) };

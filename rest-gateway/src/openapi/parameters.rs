@@ -53,15 +53,16 @@ fn collect(
             continue;
         }
         let name = format!("{prefix}{}", key_of(&field));
-        match field.kind() {
-            Kind::Message(inner) if shape(&inner) == Shape::Object => {
+        let inner = if let Kind::Message(inner) = field.kind() { Some(inner) } else { None };
+        match inner.map(|inner| (shape(&inner), inner)) {
+            Some((Shape::Object, inner)) => {
                 if !field.is_list() {
                     let prefix = if is_inline(&field) { prefix.to_owned() } else { format!("{name}.") };
                     collect(&prefix, &inner, &[], schemas, parameters, depth);
                 }
             }
-            Kind::Message(inner) if matches!(shape(&inner), Shape::Struct | Shape::Value | Shape::ListValue) => {}
-            _ => {
+            Some((Shape::Struct | Shape::Value | Shape::ListValue, _)) => {}
+            Some((Shape::Timestamp | Shape::Duration | Shape::FieldMask | Shape::Wrapper, _)) | None => {
                 let parameter = Object::default().with("name", name).with("in", "query");
                 parameters.push(described(parameter, &field, schemas).into());
             }

@@ -85,10 +85,8 @@ fn unknown_member(message: &MessageDescriptor, example: &Value) -> Option<String
     members.iter().find_map(|(key, value)| {
         let named = |field: &prost_reflect::FieldDescriptor| crate::transcode::table::options::key_of(field) == *key;
         let Some(field) = message.fields().find(named) else { return Some(key.clone()) };
-        match field.kind() {
-            Kind::Message(inner) if !field.is_map() && !inner.full_name().starts_with("google.") => unknown_member(&inner, value),
-            _ => None,
-        }
+        let Kind::Message(inner) = field.kind() else { return None };
+        if field.is_map() || inner.full_name().starts_with("google.") { None } else { unknown_member(&inner, value) }
     })
 }
 

@@ -9,4 +9,5 @@ mod front;
 mod http;
 mod mapping;
 mod process;
+mod released;
 mod services;
