@@ -1,0 +1,53 @@
+// A page of another origin that speaks gRPC-Web to the control plane. Bundled by run.mjs.
+import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+
+const show = (line) => document.body.append(Object.assign(document.createElement("pre"), { textContent: line }));
+
+// Logs in, lists hosts and claims, and makes a mistake; answers what a script would see.
+globalThis.use = async (baseUrl, useBinaryFormat, username, password) => {
+  const bytes = new Uint8Array(await (await fetch("/descriptors.bin")).arrayBuffer());
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
+  const headers = new Headers();
+  const authorize = (next) => (request) => {
+    headers.forEach((value, name) => request.header.set(name, value));
+    return next(request);
+  };
+  const transport = createGrpcWebTransport({ baseUrl, useBinaryFormat, interceptors: [authorize] });
+  const client = (service) => createClient(registry.getService(service), transport);
+
+  const session = await client("utopia.iam.v1.IamService").login({ username, password });
+  headers.set("authorization", `Bearer ${session.token}`);
+  show(`logged in as ${session.user.username}`);
+
+  const seen = {};
+  const hosts = await client("utopia.host.v1.HostService").listHosts({}, { onHeader: (found) => (seen.id = found.get("x-request-id")) });
+  show(`${hosts.items.length} hosts`);
+  const claims = client("utopia.claim.v1.ClaimService");
+  const made = await claims.createClaim({ spec: { image: "registry.example/none:1", resources: { gpuCount: 0 } } });
+  let streamed = 0;
+  for await (const claim of claims.watchClaim({ id: made.id })) {
+    show(`claim ${claim.id} is in phase ${claim.status.phase}`);
+    streamed += 1;
+    break;
+  }
+  let error;
+  try {
+    await claims.getClaim({ id: "00000000-0000-4000-8000-000000000000" });
+  } catch (caught) {
+    error = ConnectError.from(caught);
+    show(`error ${Code[error.code]}: ${error.rawMessage}`);
+  }
+  await claims.deleteClaim({ id: made.id });
+  return {
+    user: session.user.username,
+    hosts: hosts.items.length,
+    requestId: seen.id,
+    streamed,
+    code: Code[error?.code],
+    message: error?.rawMessage,
+    details: error?.metadata.has("grpc-status-details-bin") || error?.details.length > 0,
+  };
+};
