@@ -94,7 +94,8 @@ fn tag_name(service: &ServiceDescriptor) -> &str {
 
 fn tag(service: &ServiceDescriptor, schemas: &Schemas) -> Object {
     let comment = schemas.comments.at(&service.parent_file(), service.path());
-    Object::default().with("name", tag_name(service)).with_text("description", comment)
+    let (first, _) = comment.split_once("\n\n").unwrap_or((comment, ""));
+    Object::default().with("name", tag_name(service)).with_text("description", first)
 }
 
 fn security_schemes() -> Object {

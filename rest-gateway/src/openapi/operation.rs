@@ -41,6 +41,8 @@ pub(super) fn operation(
     let comment = schemas.comments.at(&method.parent_file(), method.path()).to_owned();
     let about = schemas.comments.at(&method.parent_file(), service.path()).to_owned();
     let (summary, rest) = first_sentence(&comment);
+    // What the service says beyond its first paragraph holds for each of its operations.
+    let (_, in_general) = about.split_once("\n\n").unwrap_or_default();
     let suffix = if index == 0 { String::new() } else { format!("_{}", index + 1) };
     let id = format!("{}_{}{suffix}", service.name(), method.name());
 
@@ -64,8 +66,9 @@ pub(super) fn operation(
     let operation = Object::default()
         .with("operationId", id)
         .with("tags", vec![tag_name(service)])
-        .with_text("summary", summary)
-        .with_text("description", &description(rest, &options));
+        // A summary is plain text.
+        .with_text("summary", &summary.replace('`', ""))
+        .with_text("description", &description(&[rest, in_general], &options));
     let operation = if parameters.is_empty() { operation } else { operation.with("parameters", parameters) };
     Ok(operation
         .with_some("requestBody", request_body)
@@ -95,7 +98,7 @@ fn body(schema: Object, example: Option<Json>) -> Object {
     Object::default().with("required", true).with("content", Object::default().with("application/json", content))
 }
 
-fn description(rest: &str, options: &Operation) -> String {
+fn description(paragraphs: &[&str], options: &Operation) -> String {
     let access = match options.access() {
         Access::Unspecified => "Nobody may call it.",
         Access::Public => "Needs no credentials.",
@@ -118,8 +121,9 @@ fn description(rest: &str, options: &Operation) -> String {
         Limit::Admin => " Counts towards the limit of administrators' operations.",
         Limit::None => "",
     };
-    let separator = if rest.is_empty() { "" } else { "\n\n" };
-    format!("{rest}{separator}{access}{owner}{limit}")
+    let needs = format!("{access}{owner}{limit}");
+    let paragraphs = paragraphs.iter().copied().chain([needs.as_str()]).filter(|paragraph| !paragraph.is_empty());
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Any one of these opens the door.

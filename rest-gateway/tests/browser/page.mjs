@@ -7,7 +7,7 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 const show = (line) => document.body.append(Object.assign(document.createElement("pre"), { textContent: line }));
 
 // Logs in, lists hosts and claims, and makes a mistake; answers what a script would see.
-globalThis.use = async (baseUrl, useBinaryFormat, username, password) => {
+globalThis.use = async (baseUrl, username, password) => {
   const bytes = new Uint8Array(await (await fetch("/descriptors.bin")).arrayBuffer());
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
   const headers = new Headers();
@@ -15,7 +15,7 @@ globalThis.use = async (baseUrl, useBinaryFormat, username, password) => {
     headers.forEach((value, name) => request.header.set(name, value));
     return next(request);
   };
-  const transport = createGrpcWebTransport({ baseUrl, useBinaryFormat, interceptors: [authorize] });
+  const transport = createGrpcWebTransport({ baseUrl, interceptors: [authorize] });
   const client = (service) => createClient(registry.getService(service), transport);
 
   const session = await client("utopia.iam.v1.IamService").login({ username, password });

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not expected fails the test")]
 
+mod browser;
 mod contract;
 mod differential;
 mod front;
