@@ -213,6 +213,11 @@ impl Plane {
         dial(self.running.started.internal_addr.unwrap(), tls).await.expect("TLS with a gateway's certificate")
     }
 
+    /// The URL of the database.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     /// The database, beside the control plane.
     pub(crate) async fn store(&self) -> Store {
         Store::open(&self.database_url, Options::default()).await.unwrap()

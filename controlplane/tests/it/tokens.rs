@@ -32,13 +32,13 @@ fn place(kid: &str) -> Place<'_> {
 
 /// A key that signs tokens, opened.
 #[derive(Clone)]
-struct Opened {
+pub(crate) struct Opened {
     kid: String,
     secret: Vec<u8>,
 }
 
 impl Opened {
-    fn new(key: SigningKey) -> Self {
+    pub(crate) fn new(key: SigningKey) -> Self {
         let KeptSecret::Sealed(sealed) = key.secret else { panic!("the signing key is not sealed") };
         let secret = sealer().open(place(&key.kid), &sealed).unwrap();
         Self { kid: key.kid, secret }
@@ -46,7 +46,7 @@ impl Opened {
 }
 
 /// A token with these claims under this key.
-fn signed(key: &Opened, claims: &Json) -> String {
+pub(crate) fn signed(key: &Opened, claims: &Json) -> String {
     let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::HS256) };
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(&key.secret)).unwrap()
 }
