@@ -1,10 +1,20 @@
 //! The server's answers, as far as tables show them. Fields that are missing have their default, unknown ones are skipped:
 //! a newer server is no reason to fail. `-o json` does not pass through here.
 
+mod audit;
+mod host;
+mod iam;
+mod machine;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+
+pub(crate) use audit::{Event, EventList, Link, Payload};
+pub(crate) use host::{Host, HostGpu, HostGpuList, HostList, HostToken, Maintenance};
+pub(crate) use iam::{Account, AccountList, ApiToken, ApiTokenList};
+pub(crate) use machine::{Machine, MachineList};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -213,5 +223,4 @@ pub(crate) struct JoinToken {
 pub(crate) struct PageInfo {
     pub(crate) total: u64,
     pub(crate) page: u64,
-    pub(crate) limit: u64,
 }

@@ -1,6 +1,11 @@
 //! What can be typed, and what `--help` says about it. No behaviour beyond parsing.
 
+mod audit;
 mod claims;
+mod hosts;
+mod machines;
+mod tokens;
+mod users;
 mod value;
 
 use std::net::SocketAddr;
@@ -10,8 +15,13 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use utopia_agent::gpu::GpuMode;
 
+pub(crate) use audit::{AuditCommand, ListEvents, VerifyChain};
 pub(crate) use claims::{ClaimsCommand, CreateClaim};
-pub(crate) use value::{EnvVar, Port, Seconds, Volume};
+pub(crate) use hosts::{CreateHost, HostsCommand, MaintenanceCommand, UpdateHost};
+pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
+pub(crate) use tokens::{CreateToken, TokensCommand};
+pub(crate) use users::{ChangePassword, CreateUser, UsersCommand};
+pub(crate) use value::{EnvVar, Head, Label, Moment, Port, Seconds, Size, Volume};
 
 const FIRST_STEPS: &str = "\
 First steps on one machine:
@@ -25,10 +35,15 @@ One more machine:
   aiinfra login admin
   aiinfra join-token create                   prints the command to run there
 
+For administrators:
+  aiinfra users create bob --role operator    make a user with a role
+  aiinfra hosts list                          the machines, their GPUs and their maintenance
+  aiinfra audit verify                        prove that nobody has touched the audit log
+
 Environment: UTOPIA_URL is the server, UTOPIA_TOKEN a token that takes the place of the one kept by `login`,
 UTOPIA_PASSWORD the password for `login` and `register`.";
 
-/// GPU claims, nodes and join tokens from the command line, and the whole system in one command.
+/// GPU claims, machines, people and the audit log from the command line, and the whole system in one command.
 #[derive(Debug, Parser)]
 #[command(name = "aiinfra", version, after_help = FIRST_STEPS, max_term_width = 120)]
 pub(crate) struct Cli {
@@ -76,8 +91,10 @@ pub(crate) enum Command {
     /// Log in, and keep the token for this server
     #[command(after_help = PASSWORD_SOURCES)]
     Login(Credentials),
-    /// Forget the token kept for this server
+    /// Revoke the token kept for this server, and forget it
     Logout,
+    /// Show as whom the server knows you
+    Whoami,
     /// Ask for GPUs, and see what became of it
     #[command(subcommand, alias = "claim")]
     Claims(ClaimsCommand),
@@ -87,16 +104,32 @@ pub(crate) enum Command {
     /// Tokens with which machines join (administrators)
     #[command(subcommand, alias = "join-tokens")]
     JoinToken(JoinTokenCommand),
+    /// The hosts: machines with their GPUs, as their administrators see them
+    #[command(subcommand, alias = "host")]
+    Hosts(HostsCommand),
+    /// Machines that are reached over SSH, to become members of clusters
+    #[command(subcommand, alias = "machine")]
+    Machines(MachinesCommand),
+    /// People and their roles (administrators); your own password
+    #[command(subcommand, alias = "user")]
+    Users(UsersCommand),
+    /// API tokens: credentials for scripts
+    #[command(subcommand, alias = "token")]
+    Tokens(TokensCommand),
+    /// The audit log: who changed what, and the proof that nobody touched it (administrators)
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The settings of this command, kept in a file
     #[command(subcommand)]
     Config(ConfigCommand),
 }
 
 const PASSWORD_SOURCES: &str = "\
-The password is taken from standard input with --password-stdin, else from UTOPIA_PASSWORD, else asked for on the terminal.
+The password is taken from standard input with --password-stdin, from a file with --password-file, else from UTOPIA_PASSWORD,
+else asked for on the terminal.
 
   aiinfra login alice
-  aiinfra login admin --password-stdin < data/admin-password";
+  aiinfra login admin --password-file data/admin-password";
 
 const UP_SETTINGS: &str = "\
 Without an NVIDIA driver the agent simulates two GPUs, which say so in their names. Its further settings are taken from the
@@ -124,9 +157,19 @@ pub(crate) struct Credentials {
     /// The user name; asked for on the terminal when left out
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) username: Option<String>,
+    #[command(flatten)]
+    pub(crate) password: PasswordSource,
+}
+
+/// Where a password comes from. It is never an argument: those are seen by everybody on the machine.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordSource {
     /// Read the password from the first line of standard input
     #[arg(long)]
     pub(crate) password_stdin: bool,
+    /// Read the password from the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -218,15 +261,23 @@ pub(crate) struct ById {
     pub(crate) id: String,
 }
 
+/// Names one of many things that have names of their own.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// Its name or id
+    #[arg(value_name = "NAME|ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) name: String,
+}
+
 /// Part of a list.
 #[derive(Debug, Args)]
 pub(crate) struct Page {
-    /// Which page, from 1
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) page: u32,
-    /// How many on a page, at most 100
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) limit: u32,
+    /// Only this page, from 1 [default: all pages]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) page: Option<u32>,
+    /// How many on a page, at most 100; without --page the first ones
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: Option<u32>,
 }
 
 #[cfg(test)]

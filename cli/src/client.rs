@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -22,7 +23,7 @@ const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) enum Error {
     /// The server said no.
     #[error("{message} ({code})")]
-    Refused { status: StatusCode, code: String, message: String },
+    Refused { status: StatusCode, code: String, message: String, retry_after: Option<Duration> },
     /// The server did not answer.
     #[error("cannot reach the server at {url}: {cause}")]
     Unreachable { url: Url, cause: String },
@@ -36,14 +37,27 @@ pub(crate) enum Error {
 
 impl Error {
     /// What the user may try next.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED => Some("log in with `aiinfra login`"),
+            Self::Refused { retry_after: Some(wait), .. } => Some(format!("try again in {} s", wait.as_secs().max(1))),
+            Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED => Some("log in with `aiinfra login`".to_owned()),
             Self::Unreachable { .. } => {
-                Some("start it with `aiinfra up`, or name another server with --url or `aiinfra config set-url`")
+                Some("start it with `aiinfra up`, or name another server with --url or `aiinfra config set-url`".to_owned())
             }
             Self::Refused { .. } | Self::Unintelligible { .. } | Self::Settings(_) => None,
         }
+    }
+
+    /// How long the server wants the caller to wait, when it was called too often.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Unreachable { .. } | Self::Unintelligible { .. } | Self::Settings(_) => None,
+        }
+    }
+
+    pub(crate) fn is_unauthenticated(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED)
     }
 
     pub(crate) fn is_not_found(&self) -> bool {
@@ -89,8 +103,12 @@ impl Client {
         self.call(self.request(Method::POST, path).json(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &[&str], query: &[(&str, String)]) -> Result<(), Error> {
-        self.send(self.request(Method::DELETE, path).query(query).timeout(REQUEST_TIMEOUT)).await.map(drop)
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Error> {
+        self.call(self.request(Method::PUT, path).json(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Error> {
+        self.call(self.request(Method::DELETE, path).query(query)).await
     }
 
     /// Messages of a server stream, one JSON document each. The stream has no time limit.
@@ -115,10 +133,14 @@ impl Client {
         }
     }
 
+    /// The result of a call; null for an answer without a body.
     async fn call(&self, request: RequestBuilder) -> Result<Value, Error> {
         let response = self.send(request.timeout(REQUEST_TIMEOUT)).await?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         let body = response.bytes().await.map_err(|error| unreachable(&self.url, &error))?;
-        serde_json::from_slice(&body).map_err(|error| unintelligible(&self.url, error))
+        serde_json::from_slice(&body).map(opened).map_err(|error| unintelligible(&self.url, error))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
@@ -144,6 +166,18 @@ fn tls(server_ca: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
+/// What is in an envelope, `{"code": 0, "message", "data"}`; an answer without one is itself the result.
+fn opened(mut answer: Value) -> Value {
+    match answer.as_object_mut() {
+        Some(envelope)
+            if envelope.len() == 3 && envelope.get("code") == Some(&Value::from(0)) && envelope.contains_key("message") =>
+        {
+            envelope.remove("data").unwrap_or(answer)
+        }
+        Some(_) | None => answer,
+    }
+}
+
 /// The two shapes of an error body; `code` is a word in one and a number in the other.
 #[derive(Deserialize)]
 struct ErrorBody {
@@ -155,16 +189,16 @@ struct ErrorBody {
 
 async fn refusal(response: Response) -> Error {
     let status = response.status();
+    let retry_after =
+        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
     let body = response.bytes().await.unwrap_or_default();
-    match serde_json::from_slice::<ErrorBody>(&body) {
-        Ok(ErrorBody { error: message, code: Value::String(code) }) => Error::Refused { status, code, message },
-        Ok(ErrorBody { error: message, .. }) => Error::Refused { status, code: status.as_u16().to_string(), message },
-        Err(_) => {
-            let code = status.as_u16().to_string();
-            let message = format!("the server answered {}", status.canonical_reason().unwrap_or("with an error"));
-            Error::Refused { status, code, message }
-        }
-    }
+    let number = || status.as_u16().to_string();
+    let (code, message) = match serde_json::from_slice::<ErrorBody>(&body) {
+        Ok(ErrorBody { error: message, code: Value::String(code) }) => (code, message),
+        Ok(ErrorBody { error: message, .. }) => (number(), message),
+        Err(_) => (number(), format!("the server answered {}", status.canonical_reason().unwrap_or("with an error"))),
+    };
+    Error::Refused { status, code, message, retry_after }
 }
 
 fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
@@ -219,7 +253,7 @@ fn parse_line(url: &Url, line: &[u8]) -> Result<Value, Error> {
     match (value.get("error").and_then(Value::as_str), value.get("code").and_then(Value::as_str)) {
         (Some(message), Some(code)) => {
             let status = if code == "NotFound" { StatusCode::NOT_FOUND } else { StatusCode::INTERNAL_SERVER_ERROR };
-            Err(Error::Refused { status, code: code.to_owned(), message: message.to_owned() })
+            Err(Error::Refused { status, code: code.to_owned(), message: message.to_owned(), retry_after: None })
         }
         _ => Ok(value),
     }
@@ -240,6 +274,20 @@ mod tests {
         assert_eq!(cut(&["{\"a\"", ":1}\n{\"b\":2}\n\n", "{\"c\":3}"]).await, ["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"]);
         assert_eq!(cut(&[]).await, Vec::<String>::new());
         assert_eq!(cut(&["\n", " \n"]).await, Vec::<String>::new());
+    }
+
+    #[test]
+    fn envelopes_are_opened_and_all_else_is_left() {
+        use serde_json::json;
+        for (answer, result) in [
+            (json!({"code": 0, "message": "success", "data": {"id": "x"}}), json!({"id": "x"})),
+            (json!({"code": 0, "message": "success", "data": null}), Value::Null),
+            (json!({"code": 0, "message": "no envelope", "id": "x"}), json!({"code": 0, "message": "no envelope", "id": "x"})),
+            (json!({"id": "x", "data": 1}), json!({"id": "x", "data": 1})),
+            (json!([1]), json!([1])),
+        ] {
+            assert_eq!(opened(answer), result);
+        }
     }
 
     #[test]

@@ -1,18 +1,26 @@
 //! The commands. Each file calls the API and says how people see the answer, none knows HTTP or files; `up` is the server itself.
 
+mod audit;
 mod claims;
 mod config;
+mod hosts;
 mod join_token;
+mod listing;
 mod login;
+mod machines;
 mod nodes;
+mod secret;
+mod tokens;
 mod up;
+mod users;
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use reqwest::Url;
+use serde_json::{Map, Value};
 
-use crate::args::{Cli, Command, Global};
+use crate::args::{Cli, Command, Global, Label};
 use crate::client::Client;
 use crate::config::Config;
 use crate::output::Output;
@@ -23,10 +31,16 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Up(settings) => up::run(Output::new(global.output), *settings).await,
         Command::Register(credentials) => login::register(&Context::new(global)?, credentials).await,
         Command::Login(credentials) => login::login(Context::new(global)?, credentials).await,
-        Command::Logout => login::logout(Context::new(global)?),
+        Command::Logout => login::logout(Context::new(global)?).await,
+        Command::Whoami => login::whoami(&Context::new(global)?).await,
         Command::Claims(command) => claims::run(&Context::new(global)?, command).await,
         Command::Nodes(command) => nodes::run(&Context::new(global)?, command).await,
         Command::JoinToken(command) => join_token::run(&Context::new(global)?, command).await,
+        Command::Hosts(command) => hosts::run(&Context::new(global)?, command).await,
+        Command::Machines(command) => machines::run(&Context::new(global)?, command).await,
+        Command::Users(command) => users::run(Context::new(global)?, command).await,
+        Command::Tokens(command) => tokens::run(&Context::new(global)?, command).await,
+        Command::Audit(command) => audit::run(&Context::new(global)?, command).await,
         Command::Config(command) => config::run(Context::new(global)?, command),
     }
 }
@@ -82,7 +96,12 @@ fn word(choice: impl clap::ValueEnum) -> String {
     choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-/// The query of a list.
-fn list_query(page: &crate::args::Page, filter: Option<(&'static str, String)>) -> Vec<(&'static str, String)> {
-    [("page", page.page.to_string()), ("limit", page.limit.to_string())].into_iter().chain(filter).collect()
+/// Labels as the server takes them.
+fn labels(labels: Vec<Label>) -> Value {
+    labels.into_iter().map(|label| (label.key, Value::from(label.value))).collect::<Map<_, _>>().into()
+}
+
+/// An object of the members that were typed; the rest is left to the server.
+fn typed<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect::<Map<_, _>>().into()
 }

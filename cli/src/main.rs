@@ -1,4 +1,4 @@
-//! `aiinfra`: GPU claims, nodes and join tokens from the command line, and the whole system in one process.
+//! `aiinfra`: GPU claims, machines, people and the audit log from the command line, and the whole system in one process.
 //!
 //! Apart from `up` it is a client of the JSON API and nothing more: what it can do, curl can do as well.
 

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything said beside them to standard error. What comes from elsewhere is stripped of
 //! control characters before it reaches a terminal.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use comfy_table::presets::NOTHING;
@@ -22,6 +23,10 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(format: Format) -> Self {
         Self { format }
+    }
+
+    pub(crate) fn is_for_people(self) -> bool {
+        self.format == Format::Table
     }
 
     /// Writes an answer of the server, for people as `human` puts it.
@@ -136,6 +141,28 @@ pub(crate) fn short(duration: SignedDuration) -> String {
         seconds @ ..DAY => format!("{}h", seconds / HOUR),
         seconds => format!("{}d", seconds / DAY),
     }
+}
+
+/// When something was, with its age; empty when never.
+pub(crate) fn ago(then: Option<Timestamp>, now: Timestamp) -> String {
+    then.map_or_else(String::new, |then| format!("{} ago ({then})", age(Some(then), now)))
+}
+
+/// Labels as one types them.
+pub(crate) fn labels(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A size in bytes in the unit that suits it; empty when not known.
+pub(crate) fn size_bytes(bytes: i64) -> String {
+    const MIB: i64 = 1024 * 1024;
+    if bytes <= 0 { String::new() } else { size_mb(bytes / MIB) }
+}
+
+/// How much of a whole is used, both in bytes; empty when the whole is not known.
+pub(crate) fn part_bytes(used: i64, total: i64) -> String {
+    const MIB: i64 = 1024 * 1024;
+    if total <= 0 { String::new() } else { format!("{} of {}", size_mb(used / MIB), size_bytes(total)) }
 }
 
 /// A size in MiB in the unit that suits it.

@@ -9,19 +9,20 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use self::follow::{Followed, follow};
-use super::{Context, list_query, word};
+use super::listing::listing;
+use super::{Context, word};
 use crate::api::{Claim, ClaimList, ClaimStatus, Explanation};
 use crate::args::{ClaimsCommand, CreateClaim, Seconds};
 use crate::client::Client;
-use crate::output::{Output, Table, age, fields, printable};
+use crate::output::{Output, Table, age, ago, fields, printable};
 
 pub(super) async fn run(context: &Context, command: ClaimsCommand) -> anyhow::Result<()> {
     let (client, output) = (context.client()?, context.output);
     match command {
         ClaimsCommand::Create(claim) => create(&client, output, *claim).await,
         ClaimsCommand::List(list) => {
-            let query = list_query(&list.page, list.phase.map(|phase| ("phase", word(phase))));
-            let answer = client.get(&["api", "gpu-claims"], &query).await?;
+            let filters = vec![("phase", list.phase.map(word))];
+            let answer = listing(&client, &["api", "gpu-claims"], "claims", filters, &list.page).await?;
             output.show(answer, |list: ClaimList| {
                 output.note_page(&list.page, list.claims.len());
                 table(&list.claims, Timestamp::now())
@@ -147,7 +148,6 @@ fn table(claims: &[Claim], now: Timestamp) -> String {
 
 fn details(claim: &Claim, now: Timestamp) -> String {
     let (spec, status) = (&claim.spec, &claim.status);
-    let ago = |then: Option<Timestamp>| then.map_or_else(String::new, |then| format!("{} ago ({then})", age(Some(then), now)));
     fields([
         ("ID", claim.id.clone()),
         ("Phase", status.phase.0.clone()),
@@ -161,8 +161,8 @@ fn details(claim: &Claim, now: Timestamp) -> String {
         ("Asks for", wanted(claim)),
         ("On node loss", spec.on_node_loss.clone()),
         ("User", claim.user_id.to_string()),
-        ("Accepted", ago(claim.created_at)),
-        ("Changed", ago(claim.updated_at)),
+        ("Accepted", ago(claim.created_at, now)),
+        ("Changed", ago(claim.updated_at, now)),
     ])
 }
 

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Context, list_query};
+use super::Context;
+use super::listing::listing;
 use crate::api::{JoinToken, JoinTokenList};
 use crate::args::{CreateJoinToken, JoinTokenCommand};
 use crate::output::{Output, Table, remaining};
@@ -16,7 +17,7 @@ pub(super) async fn run(context: &Context, command: JoinTokenCommand) -> anyhow:
             show_command(output, client.post(&["api", "join-tokens"], &body).await?)
         }
         JoinTokenCommand::List(page) => {
-            let answer = client.get(&["api", "join-tokens"], &list_query(&page, None)).await?;
+            let answer = listing(&client, &["api", "join-tokens"], "join_tokens", Vec::new(), &page).await?;
             output.show(answer, |list: JoinTokenList| {
                 output.note_page(&list.page, list.join_tokens.len());
                 table(&list.join_tokens, Timestamp::now())

@@ -1,19 +1,21 @@
-//! `aiinfra register`, `login` and `logout`. A password is never an argument: those are seen by everybody on the machine.
+//! `aiinfra register`, `login`, `logout` and `whoami`.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use anyhow::{Context as _, bail};
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Context, environment};
-use crate::api::{Login, User};
-use crate::args::Credentials;
+use super::secret::{self, Confirm};
+use super::{Context, environment, users};
+use crate::api::{Account, Login, User};
+use crate::args::{Credentials, PasswordSource};
 use crate::client::Error;
 use crate::config::Session;
 
 pub(super) async fn register(context: &Context, credentials: Credentials) -> anyhow::Result<()> {
     let username = username(credentials.username)?;
-    let password = password(&username, credentials.password_stdin, Confirm::Yes)?;
+    let password = password(&username, &credentials.password, Confirm::Yes)?;
     let body = json!({"username": username, "password": password});
     let answer = context.anonymous_client()?.post(&["api", "auth", "register"], &body).await?;
     context.output.show(answer, |user: User| {
@@ -23,7 +25,7 @@ pub(super) async fn register(context: &Context, credentials: Credentials) -> any
 
 pub(super) async fn login(mut context: Context, credentials: Credentials) -> anyhow::Result<()> {
     let username = username(credentials.username)?;
-    let password = password(&username, credentials.password_stdin, Confirm::No)?;
+    let password = password(&username, &credentials.password, Confirm::No)?;
     let body = json!({"username": username, "password": password});
     let answer = context.anonymous_client()?.post(&["api", "auth", "login"], &body).await.map_err(without_hint)?;
     let Login { token, user } = serde_json::from_value(answer).context("the server's answer has no token")?;
@@ -35,65 +37,48 @@ pub(super) async fn login(mut context: Context, credentials: Credentials) -> any
     Ok(context.output.done(&format!("logged in to {} as {} ({})", context.url, user.username, user.role))?)
 }
 
-pub(super) fn logout(mut context: Context) -> anyhow::Result<()> {
-    if !context.config.forget_session(&context.url) {
+/// Forgets the token whatever the server says: whoever logs out must not stay logged in here.
+pub(super) async fn logout(mut context: Context) -> anyhow::Result<()> {
+    let Some(token) = context.config.session(&context.url).map(|session| session.token.clone()) else {
         bail!("not logged in to {}", context.url);
-    }
+    };
+    let revoked = context.client_with(Some(token))?.post(&["api", "v1", "auth", "logout"], &json!({})).await;
+    context.config.forget_session(&context.url);
     context.config.save(&context.config_path)?;
+    match revoked {
+        Ok(_) => {}
+        // The token had expired, or was revoked before.
+        Err(error) if error.is_unauthenticated() => {}
+        Err(error) => bail!("the token is forgotten here, but not revoked, and good until it expires: {error}"),
+    }
     Ok(context.output.done(&format!("logged out of {}", context.url))?)
 }
 
-/// Whoever is logging in needs no advice to log in.
+pub(super) async fn whoami(context: &Context) -> anyhow::Result<()> {
+    let answer = context.client()?.get(&["api", "v1", "auth", "profile"], &[]).await?;
+    context.output.show(answer, |account: Account| users::details(&account, Timestamp::now()))
+}
+
+/// Whoever is logging in needs no advice to log in, but may have to wait.
 fn without_hint(error: Error) -> anyhow::Error {
-    match error {
-        Error::Refused { .. } => anyhow::Error::msg(error.to_string()),
-        Error::Unreachable { .. } | Error::Unintelligible { .. } | Error::Settings(_) => error.into(),
-    }
+    if error.is_unauthenticated() { anyhow::Error::msg(error.to_string()) } else { error.into() }
 }
 
 fn username(given: Option<String>) -> anyhow::Result<String> {
     match given {
         Some(username) => Ok(username),
-        None if io::stdin().is_terminal() => {
-            let mut out = io::stderr();
-            write!(out, "User name: ").and_then(|()| out.flush()).context("ask for the user name")?;
-            first_line().context("read the user name")
-        }
+        None if io::stdin().is_terminal() => secret::ask_openly("User name").context("read the user name"),
         None => bail!("no user name: give it as an argument"),
     }
 }
 
-/// Whether a password that is typed has to be typed twice.
-#[derive(PartialEq, Eq)]
-enum Confirm {
-    Yes,
-    No,
-}
-
-fn password(username: &str, from_stdin: bool, confirm: Confirm) -> anyhow::Result<String> {
-    if from_stdin {
-        return first_line().context("read the password from standard input");
+fn password(username: &str, source: &PasswordSource, confirm: Confirm) -> anyhow::Result<String> {
+    if let Some(password) = secret::given(source)? {
+        return Ok(password);
     }
     if let Some(password) = environment("UTOPIA_PASSWORD")? {
         return Ok(password);
     }
-    if !io::stdin().is_terminal() {
-        bail!("no password: pass it with --password-stdin, or set UTOPIA_PASSWORD");
-    }
-    let ask = |prompt: String| rpassword::prompt_password(prompt).context("read the password from the terminal");
-    let password = ask(format!("Password of {username}: "))?;
-    if confirm == Confirm::Yes && ask("The same again: ".to_owned())? != password {
-        bail!("the two passwords differ");
-    }
-    Ok(password)
-}
-
-fn first_line() -> anyhow::Result<String> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let text = line.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        bail!("there is nothing to read");
-    }
-    Ok(text.to_owned())
+    let instead = "pass it with --password-stdin or --password-file, or set UTOPIA_PASSWORD";
+    secret::asked(&format!("Password of {username}"), confirm, instead)
 }

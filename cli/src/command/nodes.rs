@@ -3,17 +3,18 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Context, join_token, list_query, word};
+use super::listing::listing;
+use super::{Context, join_token, word};
 use crate::api::{Node, NodeGpu, NodeList, NodeMetrics};
 use crate::args::NodesCommand;
-use crate::output::{Table, age, fields, short, size_mb};
+use crate::output::{Table, age, ago, fields, labels, short, size_mb};
 
 pub(super) async fn run(context: &Context, command: NodesCommand) -> anyhow::Result<()> {
     let (client, output) = (context.client()?, context.output);
     match command {
         NodesCommand::List(list) => {
-            let query = list_query(&list.page, list.status.map(|status| ("status", word(status))));
-            let answer = client.get(&["api", "nodes"], &query).await?;
+            let filters = vec![("status", list.status.map(word))];
+            let answer = listing(&client, &["api", "nodes"], "nodes", filters, &list.page).await?;
             output.show(answer, |list: NodeList| {
                 output.note_page(&list.page, list.nodes.len());
                 table(&list.nodes, Timestamp::now())
@@ -60,7 +61,6 @@ fn table(nodes: &[Node], now: Timestamp) -> String {
 }
 
 fn details(node: &Node, now: Timestamp) -> String {
-    let labels = node.labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
     let mut text = fields([
         ("ID", node.id.clone()),
         ("Host name", node.hostname.clone()),
@@ -73,7 +73,7 @@ fn details(node: &Node, now: Timestamp) -> String {
         ("Kernel", node.kernel.clone()),
         ("Runtime", node.runtime.clone()),
         ("Agent", node.agent_version.clone()),
-        ("Labels", labels.join(", ")),
+        ("Labels", labels(&node.labels)),
     ]);
     if !node.gpus.is_empty() {
         text.push('\n');
@@ -136,8 +136,4 @@ fn models(gpus: &[NodeGpu]) -> String {
     names.sort_unstable();
     names.dedup();
     names.join(", ")
-}
-
-fn ago(then: Option<Timestamp>, now: Timestamp) -> String {
-    then.map_or_else(String::new, |then| format!("{} ago ({then})", age(Some(then), now)))
 }

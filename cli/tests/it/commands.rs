@@ -1,8 +1,14 @@
 //! What each command asks of the server, and what people and programs then see.
 
+mod audit;
 mod claims;
+mod hosts;
+mod lists;
 mod login;
 mod machines;
+mod nodes;
+mod tokens;
+mod users;
 
 use crate::fake_api::FakeApi;
 use crate::invoke::Shell;
@@ -13,8 +19,23 @@ async fn help_teaches_the_first_steps() {
     for step in ["aiinfra up", "aiinfra login", "aiinfra claims create", "aiinfra join-token create", "UTOPIA_URL"] {
         assert!(help.contains(step), "{step}\n{help}");
     }
-    let help = Shell::new().run(&["claims", "create", "--help"]).await.ok();
-    assert!(help.contains("Examples:"), "{help}");
+    for (command, example) in [
+        (&["claims", "create"] as &[_], "aiinfra claims create --gpus 2"),
+        (&["hosts", "create"], "aiinfra hosts create gpu-01"),
+        (&["hosts", "update"], "--no-labels"),
+        (&["hosts", "maintenance"], "aiinfra hosts maintenance start gpu-01"),
+        (&["users", "create"], "aiinfra users create bob"),
+        (&["users", "passwd"], "aiinfra users passwd bob"),
+        (&["tokens", "create"], "UTOPIA_TOKEN=$(cat token)"),
+        (&["machines", "create"], "--private-key-file ~/.ssh/id_ed25519"),
+        (&["machines", "update"], "aiinfra machines update web-1"),
+        (&["machines", "status"], "aiinfra machines status web-1 maintenance"),
+        (&["audit", "list"], "aiinfra audit list --since 2h"),
+        (&["audit", "verify"], "aiinfra audit verify --head 1234:"),
+    ] {
+        let help = Shell::new().run(&[command, &["--help"]].concat()).await.ok();
+        assert!(help.contains(example), "{example}\n{help}");
+    }
 }
 
 #[tokio::test]
@@ -27,6 +48,17 @@ async fn a_command_that_cannot_be_understood_is_exit_code_2() {
         &["claims", "create", "image", "--port", "x"],
         &["claims", "create", "image", "--timeout", "5m"],
         &["nodes", "list", "--page", "0"],
+        &["hosts", "update", "gpu-01"],
+        &["hosts", "update", "gpu-01", "--no-labels", "-l", "a=b"],
+        &["hosts", "create", "gpu-01", "--memory", "128", "--disk", "x"],
+        &["users", "update", "bob"],
+        &["users", "create", "bob", "--password", "secret"],
+        &["users", "create", "bob", "--role", "root"],
+        &["machines", "update", "web-1"],
+        &["machines", "status", "web-1", "in-use"],
+        &["audit", "verify", "--head", "7"],
+        &["audit", "list", "--all", "--page", "2"],
+        &["audit", "list", "--since", "yesterday"],
     ] {
         let said = shell.run(arguments).await.failed(2);
         assert!(said.contains("error:"), "{said}");
@@ -38,12 +70,19 @@ async fn an_error_is_the_servers_sentence_with_its_code() {
     let api = FakeApi::start().await;
     api.answer("GET /api/nodes/x", 404, r#"{"error":"node x does not exist","code":"NotFound"}"#)
         .answer("GET /api/nodes/y", 401, r#"{"error":"a token is needed","code":"TokenMissing"}"#)
-        .answer("GET /api/nodes/z", 502, "<html>Bad Gateway</html>");
+        .answer("GET /api/nodes/z", 502, "<html>Bad Gateway</html>")
+        .answer(
+            "GET /api/v1/hosts/0197a5b0-0000-7000-8000-000000000001",
+            404,
+            r#"{"code":404,"message":"host x does not exist","data":null}"#,
+        );
     let shell = Shell::at(&api.url);
     assert_eq!(shell.run(&["nodes", "get", "x"]).await.failed(1), "error: node x does not exist (NotFound)\n");
     let said = shell.run(&["nodes", "get", "y"]).await.failed(1);
     assert_eq!(said, "error: a token is needed (TokenMissing)\nhint: log in with `aiinfra login`\n");
     assert_eq!(shell.run(&["nodes", "get", "z"]).await.failed(1), "error: the server answered Bad Gateway (502)\n");
+    let said = shell.run(&["hosts", "get", "0197a5b0-0000-7000-8000-000000000001"]).await.failed(1);
+    assert_eq!(said, "error: host x does not exist (404)\n");
 }
 
 #[tokio::test]
@@ -85,4 +124,21 @@ async fn json_is_what_the_server_answered_fields_unknown_here_too() {
     api.answer("GET /api/nodes/x", 200, &answer);
     let printed = Shell::at(&api.url).run(&["nodes", "get", "x", "-o", "json"]).await.ok();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), answer);
+}
+
+#[tokio::test]
+async fn too_many_calls_are_answered_with_when_to_try_again() {
+    let api = FakeApi::start().await;
+    api.answer_later("POST /api/auth/login", r#"{"error":"alice is locked after too many failures","code":"LoginLocked"}"#, 7);
+    let said = Shell::at(&api.url).run_with_input(&["login", "alice", "--password-stdin"], "x\n").await.failed(1);
+    assert_eq!(said, "error: alice is locked after too many failures (LoginLocked)\nhint: try again in 7 s\n");
+}
+
+#[tokio::test]
+async fn an_envelope_is_opened_for_programs_too() {
+    let api = FakeApi::start().await;
+    let profile = serde_json::json!({"id": "x", "username": "alice", "role": "user", "email": "", "added_later": 1});
+    api.answer("GET /api/v1/auth/profile", 200, serde_json::json!({"code": 0, "message": "success", "data": profile}));
+    let printed = Shell::at(&api.url).run(&["whoami", "-o", "json"]).await.ok();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), profile);
 }

@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use serde_json::Value;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -21,8 +22,16 @@ pub(crate) struct FakeApi {
 #[derive(Default)]
 struct Script {
     /// By method and path with query, in the order in which they are given; the last one stays.
-    answers: HashMap<String, VecDeque<(u16, String)>>,
+    answers: HashMap<String, VecDeque<Answer>>,
     asked: Vec<Asked>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    status: u16,
+    body: String,
+    /// Seconds.
+    retry_after: Option<u32>,
 }
 
 /// A request that arrived.
@@ -48,7 +57,21 @@ impl FakeApi {
 
     /// Answers the request line with this status and body; several answers for one line are given in turn.
     pub(crate) fn answer(&self, line: &str, status: u16, body: impl ToString) -> &Self {
-        self.script.lock().unwrap().answers.entry(line.to_owned()).or_default().push_back((status, body.to_string()));
+        self.push(line, Answer { status, body: body.to_string(), retry_after: None })
+    }
+
+    /// Answers that there were too many calls, and that the next one may come after so many seconds.
+    pub(crate) fn answer_later(&self, line: &str, body: impl ToString, retry_after: u32) -> &Self {
+        self.push(line, Answer { status: 429, body: body.to_string(), retry_after: Some(retry_after) })
+    }
+
+    /// Answers the request line with this result in an envelope.
+    pub(crate) fn answer_data(&self, line: &str, status: u16, data: impl Into<Value>) -> &Self {
+        self.answer(line, status, json!({"code": 0, "message": "success", "data": data.into()}))
+    }
+
+    fn push(&self, line: &str, answer: Answer) -> &Self {
+        self.script.lock().unwrap().answers.entry(line.to_owned()).or_default().push_back(answer);
         self
     }
 
@@ -64,22 +87,24 @@ impl FakeApi {
     }
 }
 
-async fn answer(
-    State(script): State<Arc<Mutex<Script>>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> (StatusCode, String) {
+async fn answer(State(script): State<Arc<Mutex<Script>>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let line = format!("{method} {uri}");
     let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let mut script = script.lock().unwrap();
     script.asked.push(Asked { line: line.clone(), authorization, body });
-    let (status, text) = match script.answers.get_mut(&line) {
+    let answer = match script.answers.get_mut(&line) {
         Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),
         Some(answers) => answers.front().unwrap().clone(),
-        None => (404, format!(r#"{{"error":"nothing is scripted for {line}","code":"NotFound"}}"#)),
+        None => {
+            let body = format!(r#"{{"error":"nothing is scripted for {line}","code":"NotFound"}}"#);
+            Answer { status: 404, body, retry_after: None }
+        }
     };
-    (StatusCode::from_u16(status).unwrap(), text)
+    let headers = answer.retry_after.map(|seconds| [("retry-after", seconds.to_string())]);
+    let response = (StatusCode::from_u16(answer.status).unwrap(), answer.body);
+    match headers {
+        Some(headers) => (headers, response).into_response(),
+        None => response.into_response(),
+    }
 }

@@ -1,4 +1,6 @@
-//! Nodes and join tokens.
+//! Machines reached over SSH.
+
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -7,98 +9,100 @@ use crate::invoke::Shell;
 
 const ID: &str = "0197a5b0-0000-7000-8000-000000000001";
 
-fn node() -> Value {
+fn machine(status: &str, message: &str) -> Value {
     json!({
-        "id": ID, "hostname": "gpu-01", "status": "Online", "cpu_count": 64, "memory_mb": 262_144,
-        "os": "Debian 12", "kernel": "6.1", "agent_version": "0.1.0", "runtime": "docker 20.10", "labels": {"zone": "a"},
-        "last_seen_at": "2026-01-01T00:00:00Z", "created_at": "2026-01-01T00:00:00Z",
-        "gpus": [
-            {"uuid": "GPU-1", "index": 0, "name": "A100", "memory_mb": 40_960, "claim_id": "", "unavailable": ""},
-            {"uuid": "GPU-2", "index": 1, "name": "A100", "memory_mb": 40_960, "claim_id": "c1", "unavailable": ""},
-            {"uuid": "GPU-3", "index": 2, "name": "A100", "memory_mb": 40_960, "claim_id": "", "unavailable": "Faulty"},
-        ],
+        "id": ID, "name": "web-1", "ip_address": "192.0.2.10", "internal_address": "10.0.0.10", "user": "root", "role": "worker",
+        "status": status, "message": message, "artifact_path": "", "image_repo": "", "registry_address": "",
+        "labels": {"rack": "7"}, "ssh_port": 2222, "host_key": "ssh-ed25519 AAAA", "has_password": true, "has_private_key": false,
+        "last_checked_at": "2026-01-01T00:00:00Z", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
     })
 }
 
-#[tokio::test]
-async fn nodes_are_listed_with_whole_ids_and_free_gpus() {
-    let api = FakeApi::start().await;
-    let list = json!({"nodes": [node()], "total": 3, "page": 2, "limit": 1});
-    api.answer("GET /api/nodes?page=2&limit=1&status=online", 200, list);
-    let finished = Shell::at(&api.url).run(&["nodes", "list", "--page", "2", "--limit", "1", "--status", "online"]).await;
-    assert_eq!(finished.stderr, "page 2: 1 of 3; choose with --page and --limit\n");
-    let text = finished.ok();
-    let lines = text.lines().collect::<Vec<_>>();
-    let cells =
-        |line: &str| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(cells(lines[0]), ["ID", "HOSTNAME", "STATUS", "GPUS", "FREE", "GPU", "CPUS", "MEMORY", "SEEN", "AGE"]);
-    assert_eq!(cells(lines[1])[..8], [ID, "gpu-01", "Online", "3", "1", "A100", "64", "256 GiB"]);
-    assert_eq!(lines.len(), 2);
+fn at(method: &str, further: &str) -> String {
+    format!("{method} /api/v1/machines/{ID}{further}")
 }
 
 #[tokio::test]
-async fn one_node_is_shown_with_its_gpus() {
+async fn machines_are_listed_and_shown() {
     let api = FakeApi::start().await;
-    api.answer(&format!("GET /api/nodes/{ID}"), 200, node());
-    let text = Shell::at(&api.url).run(&["nodes", "get", ID]).await.ok();
-    for part in ["gpu-01", "Debian 12", "zone=a", "GPU-2", "c1", "Faulty", "40 GiB"] {
-        assert!(text.contains(part), "{part}\n{text}");
+    let unavailable = machine("unavailable", "connection refused");
+    let list = json!({"machines": [&unavailable], "total": 1, "page": 1, "limit": 100});
+    api.answer_data("GET /api/v1/machines?page=1&limit=100&status=in-use&role=worker&labels=rack%3D7", 200, list);
+    api.answer_data(&at("GET", ""), 200, unavailable);
+    let shell = Shell::at(&api.url);
+    let listed = shell.run(&["machines", "list", "--status", "in-use", "--role", "worker", "-l", "rack=7"]).await.ok();
+    for part in [ID, "web-1", "unavailable", "root@192.0.2.10:2222", "connection refused"] {
+        assert!(listed.contains(part), "{part}\n{listed}");
+    }
+    let shown = shell.run(&["machines", "get", ID]).await.ok();
+    for part in ["With:           password\n", "ssh-ed25519 AAAA", "rack=7", "10.0.0.10"] {
+        assert!(shown.contains(part), "{part}\n{shown}");
     }
 }
 
 #[tokio::test]
-async fn readings_of_a_node() {
+async fn credentials_come_from_files_and_standard_input_only() {
     let api = FakeApi::start().await;
-    let metrics = json!({
-        "node_id": ID,
-        "gpus": [{"id": 0, "name": "A100", "usage_percent": 41.5, "memory_total_mb": 40_960, "memory_used_mb": 1_024,
-                  "temperature_c": 55, "busy": true, "error": ""}],
-        "system": {"cpu_usage_percent": 12.0, "load_average": 0.5, "memory_total_mb": 2_048, "memory_used_mb": 1_024,
-                   "memory_usage_percent": 50.0, "disk_usage_percent": 70.0, "uptime": 7_200},
+    api.answer_data("POST /api/v1/machines", 201, machine("offline", ""));
+    let shell = Shell::at(&api.url);
+    let arguments = ["machines", "create", "web-1", "192.0.2.10", "--user", "root", "--role", "worker"];
+    let said = shell.run(&arguments).await.failed(1);
+    assert!(said.starts_with("error: no password: ") && said.contains("--private-key-file"), "{said}");
+    assert!(api.asked().is_empty());
+
+    let key = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\nkey\n-----END OPENSSH PRIVATE KEY-----\n").unwrap();
+    let further = ["--ssh-port", "2222", "-l", "rack=7", "--private-key-file", key.path().to_str().unwrap(), "--password-stdin"];
+    let said = shell.run_with_input(&[&arguments[..], &further].concat(), "correct horse\n").await.ok();
+    assert!(said.starts_with(&format!("machine web-1 is added as {ID}")) && !said.contains("correct horse"), "{said}");
+    let expected = json!({
+        "name": "web-1", "ip_address": "192.0.2.10", "user": "root", "role": "worker", "ssh_port": 2222, "labels": {"rack": "7"},
+        "password": "correct horse",
+        "private_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nkey\n-----END OPENSSH PRIVATE KEY-----\n",
     });
-    api.answer(&format!("GET /api/nodes/{ID}/status"), 200, metrics);
-    let text = Shell::at(&api.url).run(&["nodes", "status", ID]).await.ok();
-    for part in ["12 %", "0.50", "50 % (1 GiB of 2 GiB)", "2h", "1 GiB of 40 GiB", "55 °C", "yes"] {
-        assert!(text.contains(part), "{part}\n{text}");
-    }
+    assert_eq!(api.asked_once().body, expected);
+
+    let said = shell.run_with_input(&[&arguments[..], &["--private-key-file", "-"]].concat(), "a key\nof two lines\n").await;
+    said.ok();
+    assert_eq!(api.asked()[1].body["private_key"], "a key\nof two lines\n");
 }
 
 #[tokio::test]
-async fn a_node_is_deleted_by_force_only_when_asked() {
+async fn what_is_not_named_stays_as_it_is() {
     let api = FakeApi::start().await;
-    let refusal = r#"{"error":"2 claims are placed on node gpu-01","code":"NodeHasClaims"}"#;
-    api.answer(&format!("DELETE /api/nodes/{ID}?force=false"), 409, refusal);
-    api.answer(&format!("DELETE /api/nodes/{ID}?force=true"), 204, "");
+    api.answer_data(&at("GET", ""), 200, machine("available", "")).answer_data(&at("PUT", ""), 200, machine("available", ""));
     let shell = Shell::at(&api.url);
-    assert!(shell.run(&["nodes", "delete", ID]).await.failed(1).contains("NodeHasClaims"));
-    assert_eq!(shell.run(&["nodes", "delete", ID, "--force"]).await.ok(), format!("node {ID} is deleted\n"));
+    shell.run(&["machines", "update", ID, "--address", "192.0.2.20"]).await.ok();
+    let expected = json!({
+        "name": "web-1", "ip_address": "192.0.2.20", "internal_address": "10.0.0.10", "user": "root", "role": "worker",
+        "artifact_path": "", "image_repo": "", "registry_address": "", "labels": {"rack": "7"}, "ssh_port": 2222,
+    });
+    assert_eq!(api.asked()[1].body, expected);
+    shell.run_with_input(&["machines", "update", ID, "--no-labels", "--password-stdin"], "new\n").await.ok();
+    let body = &api.asked()[3].body;
+    assert_eq!((&body["labels"], &body["password"], &body["ip_address"]), (&json!({}), &json!("new"), &json!("192.0.2.10")));
 }
 
 #[tokio::test]
-async fn the_join_command_is_the_whole_output() {
+async fn a_machine_that_cannot_be_logged_in_to_fails_its_check() {
     let api = FakeApi::start().await;
-    let command = "utopia-agent --server https://127.0.0.1:8443 --join-token utj_a_b --ca-hash sha256:00";
-    let token = json!({"id": "a", "command": command, "expires_at": "2999-01-01T00:00:00Z", "max_uses": 2, "uses": 0});
-    api.answer("POST /api/join-tokens", 201, &token).answer(&format!("POST /api/nodes/{ID}/approve"), 200, &token);
+    api.answer_data(&at("POST", "/check"), 200, machine("available", ""));
+    api.answer_data(&at("POST", "/check"), 200, machine("unavailable", "the password was refused"));
     let shell = Shell::at(&api.url);
-
-    let created = shell.run(&["join-token", "create", "--ttl", "2h", "--max-uses", "2", "--description", "rack 4"]).await;
-    assert!(created.stderr.contains("for 2 machines"), "{created:?}");
-    assert_eq!(created.ok(), format!("{command}\n"));
-    assert_eq!(api.asked()[0].body, json!({"ttl_seconds": 7_200, "max_uses": 2, "description": "rack 4"}));
-    assert_eq!(shell.run(&["nodes", "approve", ID]).await.ok(), format!("{command}\n"));
+    assert!(shell.run(&["machines", "check", ID]).await.ok().contains("available"));
+    let finished = shell.run(&["machines", "check", ID]).await;
+    assert!(finished.stdout.contains("unavailable"), "{finished:?}");
+    assert_eq!(finished.failed(1), "error: machine web-1 cannot be logged in to: the password was refused\n");
 }
 
 #[tokio::test]
-async fn join_tokens_are_listed_and_revoked() {
+async fn a_status_is_set_and_a_machine_is_deleted() {
     let api = FakeApi::start().await;
-    let list = json!({"join_tokens": [
-        {"id": "a", "expires_at": "2000-01-01T00:00:00Z", "max_uses": 3, "uses": 1, "node_id": "", "description": "rack 4"},
-    ], "total": 1, "page": 1, "limit": 100});
-    api.answer("GET /api/join-tokens?page=1&limit=100", 200, list).answer("DELETE /api/join-tokens/a", 204, "");
+    api.answer_data(&at("PUT", "/status"), 200, machine("maintenance", "new disk"));
+    api.answer_data(&at("DELETE", ""), 200, json!({"message": "Machine deleted successfully"}));
     let shell = Shell::at(&api.url);
-    let listed = shell.run(&["join-token", "list"]).await;
-    assert_eq!(listed.stderr, "");
-    assert_eq!(listed.ok(), "ID  EXPIRES IN  USES    NODE  DESCRIPTION\na   0s          1 of 3  -     rack 4\n");
-    assert_eq!(shell.run(&["join-token", "revoke", "a"]).await.ok(), "join token a is revoked\n");
+    let said = shell.run(&["machines", "status", ID, "maintenance", "--message", "new disk"]).await.ok();
+    assert!(said.contains("maintenance") && said.contains("new disk"), "{said}");
+    assert_eq!(api.asked_once().body, json!({"status": "maintenance", "message": "new disk"}));
+    assert_eq!(shell.run(&["machines", "delete", ID]).await.ok(), format!("machine {ID} is deleted\n"));
 }
