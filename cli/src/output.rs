@@ -168,9 +168,12 @@ pub(crate) fn part_bytes(used: i64, total: i64) -> String {
 /// A size in MiB in the unit that suits it.
 pub(crate) fn size_mb(mebibytes: i64) -> String {
     const GIB: i64 = 1024;
+    const TIB: i64 = 1024 * GIB;
     match mebibytes {
         ..GIB => format!("{mebibytes} MiB"),
-        _ => format!("{} GiB", (mebibytes + GIB / 2) / GIB),
+        ..TIB => format!("{} GiB", (mebibytes + GIB / 2) / GIB),
+        // Tenths, rounded down: nothing looks larger than it is.
+        _ => format!("{}.{} TiB", mebibytes / TIB, mebibytes % TIB * 10 / TIB),
     }
 }
 
@@ -208,7 +211,9 @@ mod tests {
 
     #[test]
     fn sizes_have_a_unit() {
-        for (mebibytes, text) in [(0, "0 MiB"), (512, "512 MiB"), (1_024, "1 GiB"), (16_384, "16 GiB"), (81_559, "80 GiB")] {
+        for (mebibytes, text) in
+            [(0, "0 MiB"), (512, "512 MiB"), (1_024, "1 GiB"), (16_384, "16 GiB"), (81_559, "80 GiB"), (1_887_436, "1.7 TiB")]
+        {
             assert_eq!(size_mb(mebibytes), text);
         }
     }

@@ -124,7 +124,7 @@ impl Hosts {
                 return Ok(answer);
             }
             if said.replace(remaining) != Some(remaining) {
-                self.output.note(&format!("{remaining} claims are left"));
+                self.output.note(&format!("claims left: {remaining}"));
             }
             tokio::time::sleep(ASK_EVERY).await;
             match self.client.get(&at(id, &[]), &[]).await {

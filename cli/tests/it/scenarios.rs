@@ -1,5 +1,6 @@
 //! What people do with the whole system, and what may go wrong meanwhile. Docker, registry and PostgreSQL are the real ones.
 
+mod administration;
 mod certificates;
 mod claims;
 mod crashes;

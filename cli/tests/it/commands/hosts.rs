@@ -56,7 +56,7 @@ async fn one_host_is_shown_with_its_maintenance_and_gpus() {
     let shell = Shell::at(&api.url);
     let text = shell.run(&["hosts", "get", ID]).await.ok();
     for part in
-        ["gpu-01.internal", "linux Debian 12", "rack=7, region=us-west", "new power supply; claims are moved, 2 left", "2 TiB"]
+        ["gpu-01.internal", "linux Debian 12", "rack=7, region=us-west", "new power supply; claims are moved, 2 left", "2.0 TiB"]
     {
         assert!(text.contains(part), "{part}\n{text}");
     }
@@ -126,7 +126,7 @@ async fn maintenance_begins_waits_until_claims_are_gone_and_ends() {
     let shell = Shell::at(&api.url);
     let begun =
         shell.run(&["hosts", "maintenance", "start", ID, "--reason", "new power supply", "--claims", "move", "--wait"]).await;
-    assert_eq!(begun.stderr, "2 claims are left\n1 claims are left\n");
+    assert_eq!(begun.stderr, "claims left: 2\nclaims left: 1\n");
     assert!(begun.ok().contains("claims are moved, 0 left"));
     assert_eq!(api.asked()[0].body, json!({"reason": "new power supply", "claims": "move"}));
     let ended = shell.run(&["hosts", "maintenance", "end", ID]).await.ok();

@@ -125,6 +125,11 @@ impl Server {
         &found.unwrap_or_else(|| panic!("{name} is not set")).1
     }
 
+    /// Its SQLite database.
+    pub(crate) fn database_url(&self) -> String {
+        format!("sqlite://{}", self.data_dir().join("utopia.db").display())
+    }
+
     fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
     }
