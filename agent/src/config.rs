@@ -109,7 +109,8 @@ pub struct Options {
     #[arg(long, env = "UTOPIA_SERVER", default_value = "https://127.0.0.1:8443", value_name = "URL")]
     pub server: Server,
 
-    /// Token with which the machine joins; needed only the first time. Make one with `aiinfra join-token create`.
+    /// Token with which the machine joins; needed only the first time. Make one with `aiinfra join-token create`, or use the agent
+    /// token of a host that was registered.
     #[arg(long, env = "UTOPIA_JOIN_TOKEN", hide_env_values = true, value_name = "TOKEN", conflicts_with = "join_token_file")]
     pub join_token: Option<String>,
 
@@ -318,6 +319,13 @@ mod tests {
         fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
         let config = config(&["--join-token-file", file.path().to_str().unwrap(), "--ca-hash", HASH]).unwrap();
         assert_eq!(config.join.unwrap().token.to_string(), TOKEN);
+    }
+
+    #[test]
+    fn the_agent_token_of_a_host_will_do() {
+        let token = TOKEN.replace("utj_", "uta_");
+        let config = config(&["--join-token", &token, "--ca-hash", HASH]).unwrap();
+        assert_eq!(config.join.unwrap().token.to_string(), token);
     }
 
     #[test]

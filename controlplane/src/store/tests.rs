@@ -3,6 +3,7 @@
 mod audit;
 mod claims;
 mod enrolment;
+mod hosts;
 mod machines;
 mod nodes;
 mod open;

@@ -48,6 +48,32 @@ async fn a_token_that_is_used_up_revoked_or_of_another_server_joins_nothing() {
 }
 
 #[tokio::test]
+async fn a_registered_host_gets_its_agent_with_its_own_token() {
+    let control_plane = Server::control_plane().await;
+    let admin = control_plane.admin().await;
+    let host = admin.post("/api/v1/hosts", json!({"name": "gpu-server-01", "total_cpu": 1})).await.expect(201);
+    let (id, token) = (host["data"]["host_id"].as_str().unwrap(), host["data"]["agent_token"].as_str().unwrap());
+    let join = admin.post("/api/join-tokens", json!({"max_uses": 1})).await.expect(201);
+    let command = join["command"].as_str().unwrap().replace(join["token"].as_str().unwrap(), token);
+
+    let mut agent = Agent::join(&command, &[]);
+    let [node] = admin.nodes_online(1).await.try_into().unwrap();
+    assert_eq!(node["id"], id);
+    let host = admin.get(&format!("/api/v1/hosts/{id}")).await.expect(200)["data"].clone();
+    assert_eq!((&host["name"], &host["status"]), (&json!("gpu-server-01"), &json!("online")));
+    assert_eq!((&host["hostname"], &host["agent_connected"]), (&node["hostname"], &json!(true)));
+
+    // The token is spent for every other machine, and needed no more by this one.
+    let mut second = Agent::join(&command, &[]);
+    assert_eq!(second.process.wait().await.code(), Some(1), "{}", second.process.log());
+    assert_eq!(second.process.errors().len(), 1, "{}", second.process.log());
+    assert!(agent.process.terminate().await.success(), "{}", agent.process.log());
+    admin.nodes_online(0).await;
+    agent.start_again();
+    assert_eq!(admin.nodes_online(1).await[0]["id"], id);
+}
+
+#[tokio::test]
 async fn a_deleted_node_is_cut_off_and_its_agent_says_so() {
     let control_plane = Server::control_plane().await;
     let admin = control_plane.admin().await;

@@ -14,9 +14,14 @@ use crate::{
     wait::soon,
 };
 
-on_both_databases!(what_makes_no_sense_is_refused, odd_names_are_taken);
+on_both_databases!(
+    a_new_host_that_makes_no_sense_is_refused,
+    a_change_that_makes_no_sense_is_refused,
+    what_names_no_host_is_not_found,
+    odd_names_are_taken,
+);
 
-async fn what_makes_no_sense_is_refused(plane: &Plane) {
+async fn a_new_host_that_makes_no_sense_is_refused(plane: &Plane) {
     let admin = plane.as_admin();
     let long = "x".repeat(129);
     let many = (0..65).map(|at| (format!("k{at}"), json!(""))).collect::<serde_json::Map<_, _>>();
@@ -55,7 +60,10 @@ async fn what_makes_no_sense_is_refused(plane: &Plane) {
     }
     assert_eq!(announce(plane, 10 << 20).await, "HTTP/1.1 413 Payload Too Large");
     assert_eq!(data(admin.get("/api/v1/hosts").await, 200)["pagination"]["total"], 0);
+}
 
+async fn a_change_that_makes_no_sense_is_refused(plane: &Plane) {
+    let admin = plane.as_admin();
     let host = register(plane, "h").await;
     for (field, bad) in [
         ("name", json!("")),
@@ -90,7 +98,10 @@ async fn what_makes_no_sense_is_refused(plane: &Plane) {
     }
     let same = shown(&admin, &host).await;
     assert_eq!((&same["name"], &same["status"]), (&json!("h"), &json!("offline")));
+}
 
+async fn what_names_no_host_is_not_found(plane: &Plane) {
+    let admin = plane.as_admin();
     let claim = claim(&plane.as_user(), 0).await;
     for id in ["no-uuid", "00000000-0000-4000-8000-000000000000", "%00", text(&claim, "id"), "h"] {
         let host = format!("/api/v1/hosts/{id}");

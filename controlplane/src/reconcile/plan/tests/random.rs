@@ -132,14 +132,12 @@ fn check_maintenance(world: &World, steps: &[Step]) {
     let nodes: HashMap<_, _> = world.nodes.iter().map(|node| (node.id, node)).collect();
     let leaving = leaving(world);
     for step in steps {
-        match step {
-            Step::Place { claim, .. } => assert!(!leaving.contains(claim), "{claim} would run twice"),
-            Step::Unplace { claim, reason: "NodeInMaintenance", .. } => {
-                let claim = world.claims.iter().find(|candidate| candidate.id == *claim).unwrap();
-                let node = nodes[&claim.node_id.unwrap()];
-                assert!(node.maintenance == Some(MaintenanceClaims::Move) && node.online && node.inventory_complete);
-            }
-            _ => {}
+        if let Step::Place { claim, .. } = step {
+            assert!(!leaving.contains(claim), "{claim} would run twice");
+        } else if let Step::Unplace { claim, reason: "NodeInMaintenance", .. } = step {
+            let claim = world.claims.iter().find(|candidate| candidate.id == *claim).unwrap();
+            let node = nodes[&claim.node_id.unwrap()];
+            assert!(node.maintenance == Some(MaintenanceClaims::Move) && node.online && node.inventory_complete);
         }
     }
     // Of what such a node runs, nothing stays.
