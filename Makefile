@@ -3,8 +3,9 @@
 CARGO ?= cargo
 # Further arguments of `aiinfra up`, e.g. make up ARGS='--http-addr 0.0.0.0:8080'
 ARGS ?=
+BUF ?= buf
 
-.PHONY: help up build test lint fmt audit
+.PHONY: help up build test schemathesis lint contract released fmt audit
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,6 +21,10 @@ test: ## run all tests, with throw-away servers
 	$(CARGO) build --locked --workspace --bins
 	.ci/backends.sh with $(CARGO) test --locked --workspace --no-fail-fast
 
+schemathesis: ## check that a running control plane does what its OpenAPI document says
+	$(CARGO) build --locked -p utopia-controlplane --bins
+	.ci/schemathesis.sh
+
 lint: ## check format, lints, licences and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -27,6 +32,12 @@ lint: ## check format, lints, licences and dependencies
 
 audit: ## check dependencies against the advisory database, which is fetched
 	$(CARGO) deny --locked check advisories
+
+contract: ## check style of the .proto files, and that they break nothing of the last release
+	cd proto && $(BUF) lint && $(BUF) breaking --against released.binpb
+
+released: ## after a release: take the contract of now as the one that may not break
+	cd proto && $(BUF) build --exclude-source-info -o released.binpb
 
 fmt: ## format
 	$(CARGO) fmt --all

@@ -9,10 +9,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+root=$PWD
 examples=${1:-25}
-control_plane=${UTOPIA_TEST_CONTROLPLANE:-${CARGO_TARGET_DIR:-target}/debug/utopia-controlplane}
-requirements=rest-gateway/tests/schemathesis/requirements.txt
-venv=${UTOPIA_TEST_VENV:-${CARGO_TARGET_DIR:-target}/schemathesis}
+target=${CARGO_TARGET_DIR:-$root/target}
+control_plane=${UTOPIA_TEST_CONTROLPLANE:-$target/debug/utopia-controlplane}
+requirements=$root/rest-gateway/tests/schemathesis/requirements.txt
+venv=${UTOPIA_TEST_VENV:-$target/schemathesis}
 work=$(mktemp -d)
 
 finish() {
@@ -48,10 +50,11 @@ curl -sS --fail "$url/api/openapi.json" >"$work/openapi.json"
 "$venv/bin/openapi-spec-validator" "$work/openapi.json"
 
 status=0
-# One seed, no memory of earlier runs: the same requests each time.
-"$venv/bin/schemathesis" run "$url/api/openapi.json" --header "Authorization: Bearer $token" \
+cd "$work"
+# Without memory of earlier runs: the same requests each time. A stream that waits for changes ends at the deadline.
+"$venv/bin/schemathesis" run "$url/api/openapi.json" --header "Authorization: Bearer $token" --header "grpc-timeout: 5S" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance \
-  --phases examples,coverage,fuzzing --max-examples "$examples" --seed 1 --generation-deterministic \
+  --phases examples,coverage,fuzzing,stateful --max-examples "$examples" --generation-deterministic \
   --request-timeout 30 --continue-on-failure --no-color --output-truncate false || status=$?
 jq -r 'select(.level == "ERROR")' "$work/log"
 exit "$status"

@@ -21,10 +21,11 @@ pub(super) fn of_path(path: &Path, message: &MessageDescriptor, schemas: &mut Sc
     let parameter = |(name, field): &(String, Option<String>)| {
         let parameter = Object::default().with("name", name.as_str()).with("in", "path").with("required", true);
         let Some(field) = field else {
-            return Ok(parameter.with("schema", Object::default().with("type", "string")).into());
+            return Ok(parameter.with("schema", segment(Object::default().with("type", "string"))).into());
         };
         let descriptor = find(message, field).ok_or_else(|| format!("there is no field {field}"))?;
-        Ok(described(parameter, &descriptor, schemas).into())
+        let schema = segment(schemas.value(&descriptor, Direction::Request));
+        Ok(described(parameter, &descriptor, schema, schemas).into())
     };
     path.parameters.iter().map(parameter).collect()
 }
@@ -64,16 +65,22 @@ fn collect(
             Some((Shape::Struct | Shape::Value | Shape::ListValue, _)) => {}
             Some((Shape::Timestamp | Shape::Duration | Shape::FieldMask | Shape::Wrapper, _)) | None => {
                 let parameter = Object::default().with("name", name).with("in", "query");
-                parameters.push(described(parameter, &field, schemas).into());
+                let schema = schemas.value(&field, Direction::Request);
+                parameters.push(described(parameter, &field, schema, schemas).into());
             }
         }
     }
 }
 
-fn described(parameter: Object, field: &FieldDescriptor, schemas: &mut Schemas) -> Object {
-    let schema = schemas.value(field, Direction::Request);
+fn described(parameter: Object, field: &FieldDescriptor, schema: Object, schemas: &Schemas) -> Object {
     let comment = schemas.comments.at(&field.parent_file(), field.path());
     parameter.with_text("description", comment).with("schema", schema).with_some("example", example::of_field(field))
+}
+
+/// A text in a path has at least one character, else it is another path.
+fn segment(mut schema: Object) -> Object {
+    let is_text = schema.get_mut("type").is_some_and(|kind| *kind == Json::from("string"));
+    if is_text { schema.with("minLength", 1) } else { schema }
 }
 
 /// The field of a dotted path.

@@ -10,6 +10,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
@@ -20,7 +21,7 @@ const timeout = 60_000;
 // A server of another origin, with the page and what it needs.
 async function servePage() {
   const bundle = await build({
-    entryPoints: [join(import.meta.dirname, "page.mjs")],
+    entryPoints: [fileURLToPath(new URL("page.mjs", import.meta.url))],
     bundle: true,
     format: "iife",
     write: false,

@@ -2,19 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Empty, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use prometheus_client::registry::Registry;
+use prost::Message as _;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Layer as _;
 use utopia_gateway::{
-    Config, listener,
+    front, listener,
     metrics::RequestMetrics,
     observe,
     remote::{Remote, Settings},
-    router, serve,
+    serve,
 };
+
+use utopia_proto::claim::v1::GetClaimRequest;
 
 use crate::services::Service;
 
@@ -39,7 +42,7 @@ fn start() -> Running {
     let pool = utopia_proto::descriptor_pool();
     let mut registry = Registry::default();
     let metrics = RequestMetrics::register(&mut registry);
-    let routes = router(&pool, &["utopia.claim.v1.ClaimService"], metrics.layer(remote.clone()), Config::default()).unwrap();
+    let routes = front::router(&pool, metrics.layer(remote.clone()), &front::Settings::default()).unwrap();
     let routes = routes.merge(observe::metrics_router(Arc::new(registry)));
     let front = listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = front.local_addr().unwrap();
@@ -77,6 +80,26 @@ async fn a_remote_upstream_is_called_and_measured() {
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} is missing from\n{metrics}");
     }
+    running.shutdown.cancel();
+    running.tasks.wait().await;
+}
+
+#[tokio::test]
+async fn a_browser_reaches_a_remote_upstream() {
+    let running = start();
+    let message = GetClaimRequest { id: "metadata".to_owned() }.encode_to_vec();
+    let frame = [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message.as_slice()].concat();
+    let request = http::Request::post(format!("http://{}/utopia.claim.v1.ClaimService/GetClaim", running.address))
+        .header("content-type", "application/grpc-web+proto")
+        .header("x-forwarded-for", "6.6.6.6")
+        .body(Full::new(bytes::Bytes::from(frame)))
+        .unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let body = client.request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&body);
+    assert!(text.contains("127.0.0.1") && !text.contains("6.6.6.6"), "the connection's address is forwarded: {text}");
+    assert!(text.contains("grpc-status:0"), "{text}");
+    assert_eq!(get(&running, "/api/openapi.json").await.0, 200);
     running.shutdown.cancel();
     running.tasks.wait().await;
 }
