@@ -171,9 +171,9 @@ pub(crate) fn size_mb(mebibytes: i64) -> String {
     const TIB: i64 = 1024 * GIB;
     match mebibytes {
         ..GIB => format!("{mebibytes} MiB"),
-        ..TIB => format!("{} GiB", (mebibytes + GIB / 2) / GIB),
+        GIB..TIB => format!("{} GiB", (mebibytes + GIB / 2) / GIB),
         // Tenths, rounded down: nothing looks larger than it is.
-        _ => format!("{}.{} TiB", mebibytes / TIB, mebibytes % TIB * 10 / TIB),
+        TIB.. => format!("{}.{} TiB", mebibytes / TIB, mebibytes % TIB * 10 / TIB),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utopia_proto::audit::v1::AuditLink;
 
 use super::PageInfo;
@@ -24,9 +24,9 @@ pub(crate) struct Event {
     pub(crate) resource_id: String,
     pub(crate) user: String,
     pub(crate) ip_address: String,
-    pub(crate) old_value: Value,
-    pub(crate) new_value: Value,
-    pub(crate) details: Value,
+    pub(crate) old_value: Option<Map<String, Value>>,
+    pub(crate) new_value: Option<Map<String, Value>>,
+    pub(crate) details: Option<Map<String, Value>>,
     pub(crate) result: String,
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) sequence: i64,

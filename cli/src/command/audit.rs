@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utopia_proto::audit::v1::AuditLink;
 use utopia_proto::chain::Chain;
 
@@ -164,10 +164,9 @@ fn table(events: &[Event]) -> String {
 }
 
 fn details(event: &Event, now: Timestamp) -> String {
-    let json = |value: &Value| match value {
-        Value::Object(members) if members.is_empty() => String::new(),
-        Value::Null => String::new(),
-        value => value.to_string(),
+    let json = |value: &Option<Map<String, Value>>| match value {
+        Some(members) if !members.is_empty() => Value::Object(members.clone()).to_string(),
+        Some(_) | None => String::new(),
     };
     fields([
         ("ID", event.id.clone()),

@@ -203,7 +203,7 @@ fn details(host: &Host, now: Timestamp) -> String {
         ("Agent", if host.agent_connected { "connected" } else { "not connected" }.to_owned()),
         ("Seen", ago(host.last_heartbeat, now)),
         ("Registered", ago(host.created_at, now)),
-        ("System", format!("{} {}", host.os_type, host.os_version).trim().to_owned()),
+        ("System", system(host)),
         ("Deployment", host.deployment_mode.clone()),
         ("CPUs used", cpus(host)),
         ("Memory used", part_bytes(host.used_memory, host.total_memory)),
@@ -211,6 +211,12 @@ fn details(host: &Host, now: Timestamp) -> String {
         ("GPUs used", format!("{} of {}", host.used_gpu, host.total_gpu)),
         ("Labels", output::labels(&host.labels)),
     ])
+}
+
+/// The operating system, whose name versions often begin with.
+fn system(host: &Host) -> String {
+    let (kind, version) = (&host.os_type, &host.os_version);
+    if version.to_lowercase().contains(kind.as_str()) { version.clone() } else { format!("{kind} {version}").trim().to_owned() }
 }
 
 fn maintained(maintenance: &Maintenance, now: Timestamp) -> String {

@@ -5,6 +5,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use crate::invoke::Shell;
 use crate::system::api::PASSWORD;
+use crate::system::ports::free_port;
 use crate::system::server::Server;
 use crate::system::until;
 
@@ -97,6 +98,34 @@ async fn hosts_are_registered_and_taken_out_of_service() {
     assert!(admin.run(&maintenance).await.ok().contains("new power supply; claims are moved, 0 left"));
     assert!(admin.run(&["hosts", "list", "--status", "maintenance"]).await.ok().contains(local));
     assert!(!admin.run(&["hosts", "maintenance", "end", local]).await.ok().contains("Maintenance"));
+}
+
+#[tokio::test]
+async fn machines_are_added_checked_and_set_aside() {
+    let up = Server::up().await;
+    let admin = log_in(&up, "admin", &up.secret("admin-password")).await;
+    let closed = free_port().to_string();
+    let create = ["machines", "create", "web-1", "127.0.0.1", "--user", "root", "--role", "worker", "--ssh-port", &closed];
+    let said = admin.run_with_input(&[&create[..], &["--password-stdin"]].concat(), PASSWORD).await.ok();
+    assert!(said.starts_with("machine web-1 is added as "), "{said}");
+    let said = admin.run(&["machines", "check", "web-1"]).await.failed(1);
+    assert!(said.starts_with("error: machine web-1 cannot be logged in to: ") && said.contains("refused"), "{said}");
+    let listed = admin.run(&["machines", "list", "--status", "unavailable"]).await.ok();
+    assert!(listed.lines().count() == 2 && listed.contains(&format!("root@127.0.0.1:{closed}")), "{listed}");
+
+    let set = admin.run(&["machines", "status", "web-1", "maintenance", "--message", "new disk"]).await.ok();
+    assert!(set.contains("maintenance") && set.contains("new disk"), "{set}");
+    let no_key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&no_key, "no key").unwrap();
+    admin.run(&["machines", "update", "web-1", "--private-key-file", no_key.path().to_str().unwrap()]).await.failed(1);
+    admin.run(&["machines", "update", "web-1", "--name", "web-2", "-l", "rack=7"]).await.ok();
+    let shown = admin.run(&["machines", "get", "web-2"]).await.ok();
+    for part in ["Status:         maintenance\n", "With:           password\n", "Role:           worker\n", "rack=7", &closed] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    assert!(!json(&admin, &["audit", "list", "--type", "machine"]).await.to_string().contains(PASSWORD));
+    admin.run(&["machines", "delete", "web-2"]).await.ok();
+    admin.run(&["machines", "get", "web-2"]).await.failed(1);
 }
 
 #[tokio::test]
