@@ -3,8 +3,9 @@
 //! Everything is served from the program itself; the pages ask no other host for anything, and may not.
 
 use std::{
+    fmt::Display,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use axum::{
@@ -17,7 +18,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use utoipa_swagger_ui::Config;
 
-use crate::style::{Failure, Style};
+use crate::{
+    RouteError,
+    style::{Failure, Style},
+};
 
 const DOCUMENT: &str = "/api/openapi.json";
 const PAGES: &str = "/api/docs";
@@ -33,16 +37,31 @@ struct Document {
     tag: HeaderValue,
 }
 
-/// Routes for the document and its pages.
-pub(crate) fn router(document: String) -> Router {
-    let document = Arc::new(Document::new(document));
+/// Routes for the document and its pages. The document is made when it is first asked for.
+pub(crate) fn router(make: impl FnOnce() -> Result<String, RouteError> + Send + 'static) -> Router {
+    let make: Make = Box::new(move || make().map(Document::new));
+    let document = Arc::new(LazyLock::new(make));
     let pages = Arc::new(pages());
     let index = Arc::clone(&pages);
     Router::new()
-        .route(DOCUMENT, get(move |headers: HeaderMap| std::future::ready(document.answer(&headers))))
+        .route(DOCUMENT, get(move |headers: HeaderMap| std::future::ready(answer(&document, &headers))))
         .route(PAGES, get(|| std::future::ready(Redirect::permanent("/api/docs/"))))
         .route("/api/docs/", get(move || std::future::ready(page("", &index))))
         .route("/api/docs/{file}", get(move |Path(file): Path<String>| std::future::ready(page(&file, &pages))))
+}
+
+type Make = Box<dyn FnOnce() -> Result<Document, RouteError> + Send>;
+
+fn answer(document: &LazyLock<Result<Document, RouteError>, Make>, headers: &HeaderMap) -> Response {
+    match &**document {
+        Ok(document) => document.answer(headers),
+        Err(error) => broken(error),
+    }
+}
+
+fn broken(error: &dyn Display) -> Response {
+    tracing::error!(%error, "the API's documents cannot be made");
+    Style::Bare.failure(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", "the document cannot be made"))
 }
 
 impl Document {
@@ -105,9 +124,6 @@ fn page(file: &str, config: &Arc<Config<'static>>) -> Response {
             response
         }
         Ok(None) => Style::Bare.failure(Failure::new(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path")),
-        Err(error) => {
-            tracing::error!(error, "a page of the API's documents cannot be made");
-            Style::Bare.failure(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", "the page cannot be made"))
-        }
+        Err(error) => broken(&error),
     }
 }

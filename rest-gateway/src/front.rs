@@ -33,10 +33,10 @@ where
 {
     // Methods without a binding have no route anyway.
     let services = pool.services().map(|service| service.full_name().to_owned()).collect::<Vec<_>>();
-    let services = services.iter().map(String::as_str).collect::<Vec<_>>();
+    let names = services.iter().map(String::as_str).collect::<Vec<_>>();
     let proxies = settings.trusted_proxies.clone();
     let config = Config { trusted_proxies: proxies.clone(), ..Config::default() };
-    let json = call::Gateway::new(pool, &services, upstream.clone(), config)?;
+    let json = call::Gateway::new(pool, &names, upstream.clone(), config)?;
     let api = Router::new().fallback(move |request: Request| async move {
         if grpc_web::is_grpc_web(request.headers()) {
             grpc_web::handle(upstream, proxies, request).await
@@ -44,6 +44,7 @@ where
             json.handle(request).await
         }
     });
-    let documents = docs::router(openapi::document(pool, &services)?);
+    let pool = pool.clone();
+    let documents = docs::router(move || openapi::document(&pool, &services));
     Ok(settings.cors_origins.admit(api.merge(documents)))
 }

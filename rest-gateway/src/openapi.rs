@@ -44,8 +44,8 @@ Every answer has an `X-Request-Id`, which the server's log knows too; a request 
 ///
 /// # Errors
 /// When a binding is wrong.
-pub(crate) fn document(pool: &DescriptorPool, services: &[&str]) -> Result<String, RouteError> {
-    let find = |name: &&str| pool.get_service_by_name(name).ok_or_else(|| RouteError::UnknownService((*name).to_owned()));
+pub(crate) fn document(pool: &DescriptorPool, services: &[String]) -> Result<String, RouteError> {
+    let find = |name: &String| pool.get_service_by_name(name).ok_or_else(|| RouteError::UnknownService(name.clone()));
     let services = services.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let methods = services.iter().flat_map(|service| service.methods().collect::<Vec<_>>());
     let methods = methods.filter(|method| !rules(method).is_empty()).collect::<Vec<_>>();

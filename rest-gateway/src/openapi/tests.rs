@@ -7,7 +7,7 @@ use crate::transcode::Transcoder;
 fn contract() -> Value {
     let pool = utopia_proto::descriptor_pool();
     let services = pool.services().map(|service| service.full_name().to_owned()).collect::<Vec<_>>();
-    let text = document(&pool, &services.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    let text = document(&pool, &services).unwrap();
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
