@@ -79,7 +79,11 @@ fn represented(binding: &Binding<'_>, style: Style, rest: &Rest) -> Object {
         }
         Style::Envelope => envelope(rest, Object::default().with("type", "null")),
     };
-    described("Done, with `Prefer: return=representation`.", binding).with("content", json_content(schema))
+    let headers = success_headers(binding).with("Preference-Applied", reference("headers", "PreferenceApplied"));
+    Object::default()
+        .with("description", "Done, with `Prefer: return=representation`.")
+        .with("headers", headers)
+        .with("content", json_content(schema))
 }
 
 fn success(binding: &Binding<'_>, style: Style, rest: &Rest, schemas: &mut Schemas) -> Result<Object, String> {
@@ -255,5 +259,6 @@ pub(super) fn headers() -> Object {
         .with("RateLimitLimit", header("How many requests the class of the operation allows at once.", number()))
         .with("RateLimitRemaining", header("How many are left now.", number()))
         .with("RateLimitReset", header("Seconds until all are there again.", number()))
+        .with("PreferenceApplied", header("The preference that was followed.", text().with("const", "return=representation")))
         .with("WwwAuthenticate", header("The scheme of credentials that is wanted.", text().with("examples", vec!["Bearer"])))
 }

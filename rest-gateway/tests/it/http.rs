@@ -311,6 +311,16 @@ async fn the_envelope_encloses_success_and_failure() {
 }
 
 #[tokio::test]
+async fn a_stream_of_an_envelope_service_has_plain_messages_and_enclosed_refusals() {
+    let answer = ask(&echoing(), request(Method::GET, "/api/v1/follow?string=a", "")).await;
+    assert_eq!((answer.status, &answer.headers["content-type"]), (StatusCode::OK, &"application/x-ndjson".parse().unwrap()));
+    let line = serde_json::from_str::<Json>(answer.text.trim_end()).unwrap();
+    assert_eq!((&line["string"], line.get("data")), (&json!("a"), None));
+    let answer = ask(&echoing(), request(Method::GET, "/api/v1/follow?int32=x", "")).await;
+    assert_eq!(answer.json(), json!({"code": 400, "message": "int32: expected an integer", "data": null}));
+}
+
+#[tokio::test]
 async fn a_success_without_content_has_a_body_for_who_prefers_one() {
     let prefer = |path: &'static str, preference: &'static str| {
         Request::delete(path).header("prefer", "respond-async").header("prefer", preference).body(Body::empty()).unwrap()
