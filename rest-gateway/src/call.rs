@@ -190,7 +190,7 @@ impl<S: Upstream> Gateway<S> {
     }
 
     /// The body of a request, if it is JSON.
-    async fn read_body(&self, headers: &HeaderMap, body: HttpBody) -> Result<Bytes, Failure> {
+    async fn read_body(&self, headers: &HeaderMap, mut body: HttpBody) -> Result<Bytes, Failure> {
         let content_type = headers.get(header::CONTENT_TYPE);
         let is_json = content_type.is_some_and(is_json);
         let unsupported =
@@ -202,16 +202,20 @@ impl<S: Upstream> Gateway<S> {
         let too_large =
             || Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLarge", format!("the body is larger than {limit} bytes"));
         if body.size_hint().lower() > limit as u64 {
+            drain(body).await;
             return Err(too_large());
         }
-        let collected = tokio::time::timeout(self.config.default_timeout, Limited::new(body, limit).collect()).await;
+        let collected = tokio::time::timeout(self.config.default_timeout, Limited::new(&mut body, limit).collect()).await;
         let collected = collected
             .map_err(|_| Failure::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "the body did not arrive in time"))?;
-        let body = collected.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => too_large(),
-            None => Failure::new(StatusCode::BAD_REQUEST, "IncompleteRequest", "the body could not be read"),
-        })?;
-        let body = body.to_bytes();
+        let body = match collected {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                drain(body).await;
+                return Err(too_large());
+            }
+            Err(_) => return Err(Failure::new(StatusCode::BAD_REQUEST, "IncompleteRequest", "the body could not be read")),
+        };
         if is_json || body.is_empty() { Ok(body) } else { Err(unsupported()) }
     }
 
@@ -276,6 +280,16 @@ impl<S: Upstream> Gateway<S> {
         response.headers_mut().extend(headers);
         Ok(response)
     }
+}
+
+/// Reads on for a while: a client that sends all before it listens would not hear the answer otherwise.
+async fn drain(body: HttpBody) {
+    const MAX_BYTES: usize = 16 * 1024 * 1024;
+    const DEADLINE: Duration = Duration::from_secs(5);
+    // However it ends, the answer follows.
+    let mut body = Limited::new(body, MAX_BYTES);
+    let read_on = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(DEADLINE, read_on).await;
 }
 
 /// The answer to HEAD: it says how long the body would be.

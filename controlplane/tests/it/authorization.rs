@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
 use prost::Message as _;
-use serde_json::json;
+use prost_reflect::MethodDescriptor;
+use serde_json::{Value as Json, json};
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -13,22 +14,26 @@ use tonic::{
     transport::Channel,
 };
 use utopia_proto::{
-    api::v1::Access,
+    api::v1::{Access, Owner},
     claim::v1::GetClaimRequest,
+    iam::v1::ChangePasswordRequest,
     policy::{Policies, grpc_path},
     status::reason,
 };
+use uuid::Uuid;
 
 use crate::{
     databases::on_both_databases,
     dial::as_bearer,
+    http::Http,
     machine::Machine,
-    plane::{Person, Plane, claim, text},
+    plane::{Plane, claim, text},
 };
 
 on_both_databases!(
     every_method_admits_whom_it_names_and_nobody_else,
-    claims_are_shown_to_their_owners_and_to_operators,
+    what_has_an_owner_is_reached_by_whom_the_contract_names,
+    lists_show_what_the_caller_may_see,
     a_method_that_does_not_exist_is_unimplemented,
 );
 
@@ -83,7 +88,8 @@ pub(crate) async fn call(channel: &Channel, token: Option<&str>, path: &str, mes
 /// What the guard says; none when the call got past it.
 fn refusal(result: Result<(), Status>) -> Option<&'static str> {
     let reason = reason(&result.err()?);
-    ["MissingToken", "MissingCertificate", "PermissionDenied", "InvalidToken"].into_iter().find(|known| *known == reason)
+    let refusals = ["MissingToken", "MissingCertificate", "PermissionDenied"];
+    refusals.into_iter().find(|known| *known == reason)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,12 +103,12 @@ enum Caller {
     Host,
 }
 
-const CALLERS: [Caller; 7] =
-    [Caller::Anonymous, Caller::Readonly, Caller::User, Caller::Operator, Caller::Admin, Caller::Node, Caller::Host];
+use Caller::{Admin, Anonymous, Host, Node, Operator, Readonly, User};
+
+const CALLERS: [Caller; 7] = [Anonymous, Readonly, User, Operator, Admin, Node, Host];
 
 /// What the contract's words mean, written down a second time: who is admitted, and what the others are told.
 fn expected(access: Access, caller: Caller) -> Option<&'static str> {
-    use Caller::{Admin, Anonymous, Host, Node, Operator, Readonly, User};
     let (admitted, needed): (&[Caller], _) = match access {
         Access::Public => (&CALLERS, ""),
         Access::Reader => (&[Readonly, User, Operator, Admin], "MissingToken"),
@@ -120,31 +126,34 @@ fn expected(access: Access, caller: Caller) -> Option<&'static str> {
     Some(if has_token && needed == "MissingToken" { "PermissionDenied" } else { needed })
 }
 
-async fn every_method_admits_whom_it_names_and_nobody_else(plane: &Plane) {
+/// Every method, those last that end the caller's session.
+fn methods() -> Vec<MethodDescriptor> {
     let pool = utopia_proto::descriptor_pool();
-    let policies = Policies::from_descriptors(&pool);
+    let mut methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect::<Vec<_>>();
+    methods.sort_by_key(|method| method.name() == "Logout");
+    methods
+}
+
+async fn every_method_admits_whom_it_names_and_nobody_else(plane: &Plane) {
+    let policies = Policies::from_descriptors(&utopia_proto::descriptor_pool());
     let node = Machine::new("n1", 0).join(plane).await;
     let host = plane.as_admin().post("/api/v1/hosts", &json!({"name": "h1"})).await.expect(201);
+    let agent_token = text(&host["data"], "agent_token");
     let (open, certified) = (plane.channel().await, node.channel(plane).await);
     let people = &plane.people;
     let mut called = BTreeSet::new();
-    let mut paths = pool
-        .services()
-        .flat_map(|service| service.methods().map(|method| grpc_path(&method)).collect::<Vec<_>>())
-        .collect::<Vec<_>>();
-    // What ends the callers' sessions comes last.
-    paths.sort_by_key(|path| path.ends_with("/Logout"));
-    for path in paths {
+    for method in methods() {
+        let path = grpc_path(&method);
         let access = policies.get(&path).unwrap_or_else(|| panic!("{path} says nothing of access")).access;
         for caller in CALLERS {
             let (channel, token) = match caller {
-                Caller::Anonymous => (&open, None),
-                Caller::Readonly => (&open, Some(&*people.readonly.token)),
-                Caller::User => (&open, Some(&*people.user.token)),
-                Caller::Operator => (&open, Some(&*people.operator.token)),
-                Caller::Admin => (&open, Some(&*people.admin.token)),
-                Caller::Node => (&certified, None),
-                Caller::Host => (&open, Some(text(&host["data"], "agent_token"))),
+                Anonymous => (&open, None),
+                Readonly => (&open, Some(&*people.readonly.token)),
+                User => (&open, Some(&*people.user.token)),
+                Operator => (&open, Some(&*people.operator.token)),
+                Admin => (&open, Some(&*people.admin.token)),
+                Node => (&certified, None),
+                Host => (&open, Some(agent_token)),
             };
             let result = call(channel, token, &path, Bytes::new()).await;
             assert_eq!(refusal(result), expected(access, caller), "{path} by {caller:?}");
@@ -152,32 +161,109 @@ async fn every_method_admits_whom_it_names_and_nobody_else(plane: &Plane) {
         called.insert(path);
     }
     assert!(called.iter().map(String::as_str).eq(policies.iter().map(|(path, _)| path).collect::<BTreeSet<_>>()));
-    assert!(called.len() >= 25, "{called:?}");
+    assert!(called.len() >= 50, "{called:?}");
 }
 
-async fn claims_are_shown_to_their_owners_and_to_operators(plane: &Plane) {
-    let pool = utopia_proto::descriptor_pool();
-    let service = pool.get_service_by_name("utopia.claim.v1.ClaimService").unwrap();
-    let of_one_claim = service.methods().filter(|method| method.input().get_field_by_name("id").is_some());
-    let paths = of_one_claim.map(|method| grpc_path(&method)).collect::<Vec<_>>();
-    assert_eq!(paths.len(), 4, "{paths:?}");
+/// A person who has just come, and the UUID by which the account is known.
+struct Newcomer {
+    http: Http,
+    token: String,
+    id: String,
+}
+
+const PASSWORD: &str = "correct horse";
+
+async fn newcomer(plane: &Plane) -> Newcomer {
+    let username = format!("u{}", Uuid::new_v4().simple());
+    let account = json!({"username": username, "password": PASSWORD});
+    let id = text(&plane.as_admin().post("/api/v1/users", &account).await.expect(201)["data"], "id").to_owned();
+    let session = plane.http.post("/api/v1/auth/login", &account).await.expect(200);
+    let token = text(&session["data"], "token").to_owned();
+    Newcomer { http: plane.http.with_token(&token), token, id }
+}
+
+/// A request that reaches one thing of the owner's.
+async fn request_for(method: &str, owner: &Newcomer) -> Bytes {
+    // The id is the first field of all that have one.
+    let by_id = |id: &str| Bytes::from(GetClaimRequest { id: id.to_owned() }.encode_to_vec());
+    match method {
+        "GetClaim" | "DeleteClaim" | "ExplainClaim" | "WatchClaim" => by_id(text(&claim(&owner.http, 0).await, "id")),
+        "GetUser" | "UpdateUser" => by_id(&owner.id),
+        "ChangePassword" => {
+            let new_password = "battery staple".to_owned();
+            let change = ChangePasswordRequest { id: owner.id.clone(), old_password: PASSWORD.to_owned(), new_password };
+            change.encode_to_vec().into()
+        }
+        "RevokeApiToken" => {
+            let token = owner.http.post("/api/v1/tokens", &json!({"name": "script"})).await.expect(201);
+            by_id(text(&token["data"], "id"))
+        }
+        other => panic!("{other} has an owner in the contract, and this test knows no request for it"),
+    }
+}
+
+async fn what_has_an_owner_is_reached_by_whom_the_contract_names(plane: &Plane) {
+    let policies = Policies::from_descriptors(&utopia_proto::descriptor_pool());
     let channel = plane.channel().await;
+    let other = newcomer(plane).await;
     let people = &plane.people;
-    let ways: [(&str, &Person, Code); 4] = [
-        ("the owner", &people.user, Code::Ok),
-        ("another user", &people.other, Code::NotFound),
-        ("an operator", &people.operator, Code::Ok),
-        ("the administrator", &people.admin, Code::Ok),
-    ];
-    for path in paths {
-        for (who, person, expected) in ways {
-            let id = text(&claim(&plane.as_user(), 0).await, "id").to_owned();
-            // The id is the first field of all of them.
-            let message = Bytes::from(GetClaimRequest { id }.encode_to_vec());
-            let code = call(&channel, Some(&person.token), &path, message).await.err().map_or(Code::Ok, |status| status.code());
-            assert_eq!(code, expected, "{path} by {who}");
+    let mut cells = 0;
+    for method in methods() {
+        let path = grpc_path(&method);
+        let owner = policies.get(&path).unwrap().owner;
+        // Lists answer what the caller may see; see below.
+        if owner == Owner::Unspecified || method.name().starts_with("List") {
+            continue;
+        }
+        let (operator, admin) = match owner {
+            Owner::OrOperator => (Code::Ok, Code::Ok),
+            Owner::OrAdmin => (Code::NotFound, Code::Ok),
+            Owner::Only => (Code::NotFound, Code::NotFound),
+            Owner::Unspecified => unreachable!(),
+        };
+        let newcomers: [(&str, Option<&str>, Code); 4] = [
+            ("the owner", None, Code::Ok),
+            ("another user", Some(&other.token), Code::NotFound),
+            ("an operator", Some(&people.operator.token), operator),
+            ("the administrator", Some(&people.admin.token), admin),
+        ];
+        for (who, token, expected) in newcomers {
+            let owner = newcomer(plane).await;
+            let message = request_for(method.name(), &owner).await;
+            let result = call(&channel, Some(token.unwrap_or(&owner.token)), &path, message).await;
+            assert_eq!(result.err().map_or(Code::Ok, |status| status.code()), expected, "{path} by {who}");
+            cells += 1;
         }
     }
+    assert!(cells >= 4 * 8, "{cells}");
+}
+
+async fn lists_show_what_the_caller_may_see(plane: &Plane) {
+    let (owner, other) = (newcomer(plane).await, newcomer(plane).await);
+    let of_claim = text(&claim(&owner.http, 0).await, "id").to_owned();
+    let token = owner.http.post("/api/v1/tokens", &json!({"name": "script"})).await.expect(201);
+    let of_token = text(&token["data"], "id").to_owned();
+    // What is listed, for whom else, and where the list is.
+    let table = [("/api/gpu-claims", &of_claim, true, "/claims"), ("/api/v1/tokens", &of_token, false, "/data/tokens")];
+    let listed = policies_with_owner("List");
+    assert_eq!(listed.len(), table.len(), "{listed:?}");
+    for (path, id, for_operators, pointer) in table {
+        let callers =
+            [(&owner.http, true), (&other.http, false), (&plane.as_operator(), for_operators), (&plane.as_admin(), true)];
+        for (at, (http, expected)) in callers.into_iter().enumerate() {
+            let answer = http.get(path).await.expect(200);
+            let items = answer.pointer(pointer).and_then(Json::as_array).unwrap();
+            assert_eq!(items.iter().any(|item| text(item, "id") == id), expected, "{path}, caller {at}");
+        }
+    }
+}
+
+/// The methods whose name begins so and that reach the things of owners.
+fn policies_with_owner(prefix: &str) -> Vec<String> {
+    let policies = Policies::from_descriptors(&utopia_proto::descriptor_pool());
+    let has_owner = |method: &MethodDescriptor| policies.get(&grpc_path(method)).unwrap().owner != Owner::Unspecified;
+    let methods = methods().into_iter().filter(|method| method.name().starts_with(prefix) && has_owner(method));
+    methods.map(|method| method.full_name().to_owned()).collect()
 }
 
 async fn a_method_that_does_not_exist_is_unimplemented(plane: &Plane) {

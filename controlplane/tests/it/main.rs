@@ -22,6 +22,7 @@ mod accounts_v1;
 mod api_tokens;
 mod audit;
 mod authorization;
+mod bad_input;
 mod claim_life;
 mod claims;
 mod enrolment;
