@@ -85,6 +85,9 @@ trait Doing<T> {
 impl<T> Doing<T> for Result<T, sqlx::Error> {
     fn doing(self, context: &'static str) -> Result<T> {
         self.map_err(|error| {
+            if is_no_text(&error) {
+                return Error::invalid("request", "must not contain NUL characters");
+            }
             if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)) {
                 return Error::internal(context, error);
             }
@@ -92,6 +95,11 @@ impl<T> Doing<T> for Result<T, sqlx::Error> {
             Error::Unavailable { reason: "DatabaseUnavailable".into(), message: "the database does not answer".to_owned() }
         })
     }
+}
+
+/// PostgreSQL keeps no text with NUL in it, nor looks for one. (`character_not_in_repertoire`, SQLSTATE 22021.)
+fn is_no_text(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "22021")
 }
 
 /// Another row has this key already.
