@@ -81,6 +81,10 @@ impl Store {
 
     /// The person with this name, without regard to case.
     pub async fn user_by_name(&self, username: &str) -> Result<Option<User>> {
+        // Nobody has such a name, and PostgreSQL refuses to look for it.
+        if username.contains('\0') {
+            return Ok(None);
+        }
         let query = sqlx::query(select_users!("where lower(username) = lower($1) and deleted_at is null"));
         one(&self.read, query.bind(username)).await
     }
