@@ -9,6 +9,7 @@ use crate::{
     auth::password::Passwords,
     clock::Clock,
     config::Config,
+    error::Error,
     model::{Role, audit::Trail, people::NewUser},
     seal::Sealer,
     service::validate,
@@ -60,7 +61,16 @@ pub(crate) async fn administrator(config: &Config, store: &Store, passwords: &Pa
     };
     let hash = passwords.hash(&password).await?;
     let new = NewUser { username: ADMIN, email: "", password_hash: &hash, role: Role::Admin };
-    store.create_user(new, clock.now(), &Trail::system("user", "CreateAdministrator")).await?;
+    match store.create_user(new, clock.now(), &Trail::system("user", "CreateAdministrator")).await {
+        // Another replica was faster; the password it wrote is the right one.
+        Err(Error::AlreadyExists { .. }) if store.has_administrator().await? => {
+            if config.admin_password.is_none() {
+                std::fs::remove_file(config.admin_password_file()).context("remove a password that is nobody's")?;
+            }
+            return Ok(());
+        }
+        created => created?,
+    };
     match config.admin_password {
         Some(_) => tracing::info!(user = ADMIN, "administrator created with the given password"),
         None => tracing::info!(user = ADMIN, file = %config.admin_password_file().display(), "administrator created"),

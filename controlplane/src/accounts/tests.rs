@@ -7,10 +7,12 @@ use std::sync::{
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    auth::{Caller, Person, agent_token::AgentTokens, credentials::Credentials, keys::KeyRing},
+    auth::{Caller, Person, agent_token::AgentTokens, api_token::ApiTokenSecret, credentials::Credentials, keys::KeyRing},
+    model::people::ApiToken,
     seal::Sealer,
     store::testing::{at, new_claim, on_both_databases},
 };
@@ -29,6 +31,7 @@ on_both_databases!(
     a_deleted_user_is_gone_and_their_name_is_free,
     live_claims_hold_a_user,
     test_tokens_are_for_development_and_plain_users,
+    the_use_of_api_tokens_is_written_down_apart,
 );
 
 const PASSWORD: &str = "correct horse";
@@ -375,4 +378,42 @@ async fn test_tokens_are_for_development_and_plain_users(store: Store) {
     let promote = UserChange { email: None, role: Some(Role::Operator) };
     scene.accounts.update(&developer, promote, &trail()).await.unwrap();
     assert_eq!(reason(scene.accounts.test_token(trail()).await.map(|_| ())), "NotFound");
+}
+
+async fn the_use_of_api_tokens_is_written_down_apart(store: Store) {
+    let scene = Scene::new(store).await;
+    let ada = scene.register("ada", Role::User).await;
+    let secrets = [(); 2].map(|()| ApiTokenSecret::generate().unwrap());
+    for (secret, name) in secrets.iter().zip(["used", "idle"]) {
+        let token = ApiToken {
+            id: secret.id,
+            user_id: ada.id,
+            username: ada.username.clone(),
+            name: name.to_owned(),
+            role: Role::Readonly,
+            expires_at: at(3600),
+            created_at: at(0),
+            last_used_at: None,
+        };
+        scene.store.create_api_token(&token, &secret.hash(), &trail()).await.unwrap();
+    }
+    let used = secrets[0].to_string();
+    for _ in 0..3 {
+        assert_eq!(scene.person(&used).await.unwrap().role, Role::Readonly);
+    }
+    let last_used =
+        async |secret: &ApiTokenSecret| scene.store.api_token_state(secret.id).await.unwrap().unwrap().token.last_used_at;
+    assert_eq!(last_used(&secrets[0]).await, None, "no call waits for it");
+    scene.at(30);
+    // One that is cancelled writes what there is, and ends.
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    scene.accounts.sessions.clone().note_use(cancelled).await;
+    assert_eq!((last_used(&secrets[0]).await, last_used(&secrets[1]).await), (Some(at(30)), None));
+
+    scene.at(-10);
+    assert!(scene.refused(&used).await, "a clock that is set back does not prolong its life");
+    scene.at(3600);
+    assert!(scene.refused(&used).await);
+    assert_eq!(scene.store.expire_api_tokens(scene.clock.now()).await.unwrap(), 2);
 }

@@ -7,7 +7,7 @@ use crate::{
     databases::on_both_databases,
     http::Http,
     people::{Member, PASSWORD, data, holds, log_in, refusal},
-    plane::{Plane, claim, text},
+    plane::{Plane, Running, SEAL_KEY, claim, config, text},
 };
 
 on_both_databases!(
@@ -234,7 +234,8 @@ async fn an_administrator_who_is_gone_is_not_made_again(plane: &Plane) {
     store.close().await;
     let second = tempfile::tempdir().unwrap();
     // Another replica that starts on the same database finds an administrator, and makes none.
-    let replica = crate::plane::Running::start(crate::plane::config(&second, &["--database-url", plane.database_url()])).await;
+    let settings = ["--database-url", plane.database_url(), "--seal-key", SEAL_KEY];
+    let replica = Running::start(config(&second, &settings)).await;
     let admins = data(ann.http.get("/api/v1/users?role=admin").await, 200);
     assert_eq!((&admins["total"], &admins["users"][0]["username"]), (&json!(1), &json!("ann")));
     assert!(!second.path().join("data/admin-password").exists());
