@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::Tour;
+use super::{SECRETS, Tour};
 use crate::{
     enrolment::{expired, recover},
     machine::{Machine, Node, enrol},
@@ -58,5 +58,29 @@ impl Tour<'_> {
         admin.delete(&path).await.expect(204);
         self.left("/utopia.host.v1.HostService/DeleteHost", "admin", id).await;
         self.secrets.extend([&host, &rotated].map(|host| text(host, "agent_token").to_owned()));
+    }
+
+    pub(super) async fn machines(&mut self) {
+        let operator = self.plane.as_operator();
+        // An address of documentation: nobody is there.
+        let body = json!({"name": "m1", "ip_address": "192.0.2.1", "user": "ada", "password": SECRETS[3], "role": "worker"});
+        let machine = operator.post("/api/v1/machines", &body).await.expect(201)["data"].clone();
+        let id = text(&machine, "id");
+        let path = format!("/api/v1/machines/{id}");
+        let event = self.left("/utopia.machine.v1.MachineService/CreateMachine", "olga", id).await;
+        assert_eq!((&event["new_value"]["name"], &event["new_value"]["password"]), (&json!("m1"), &json!("***")));
+        let body = json!({"name": "m2", "ip_address": "192.0.2.1", "user": "ada", "role": "worker", "ssh_port": 1});
+        operator.put(&path, &body).await.expect(200);
+        let event = self.left("/utopia.machine.v1.MachineService/UpdateMachine", "olga", id).await;
+        assert_eq!((&event["old_value"]["name"], &event["new_value"]["name"]), (&json!("m1"), &json!("m2")));
+        operator.put(&format!("{path}/status"), &json!({"status": "maintenance"})).await.expect(200);
+        self.left("/utopia.machine.v1.MachineService/SetMachineStatus", "olga", id).await;
+        let body = json!({"name": "m2", "ip_address": "127.0.0.1", "user": "ada", "role": "worker", "ssh_port": 1});
+        operator.put(&path, &body).await.expect(200);
+        self.log.one().await;
+        operator.post(&format!("{path}/check"), &json!({})).await.expect(200);
+        self.left("/utopia.machine.v1.MachineService/CheckMachine", "olga", id).await;
+        operator.delete(&path).await.expect(200);
+        self.left("/utopia.machine.v1.MachineService/DeleteMachine", "olga", id).await;
     }
 }

@@ -8,7 +8,7 @@ use crate::plane::text;
 impl Tour<'_> {
     pub(super) async fn accounts(&mut self) {
         let http = &self.plane.http;
-        let [_, password, _] = SECRETS;
+        let password = SECRETS[1];
         let zoe = json!({"username": "zoe", "email": "zoe@example.com", "password": password});
         http.post("/api/auth/register", &zoe).await.expect(201);
         self.left("/utopia.iam.v1.IamService/Register", "zoe", "").await;
@@ -39,7 +39,7 @@ impl Tour<'_> {
 
     pub(super) async fn users(&mut self) {
         let admin = self.plane.as_admin();
-        let [_, first, second] = SECRETS;
+        let [_, first, second, _] = SECRETS;
         let body = json!({"username": "xia", "email": "xia@example.com", "password": first, "role": "readonly"});
         let user = admin.post("/api/v1/users", &body).await.expect(201)["data"].clone();
         let id = text(&user, "id");
