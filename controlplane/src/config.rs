@@ -83,6 +83,10 @@ pub struct Config {
     #[arg(long, env = "UTOPIA_LIMITS", default_value = Limits::DEFAULT, value_name = "CLASS=N,…|off")]
     pub limits: Limits,
 
+    /// Count requests together with the other control planes on the same PostgreSQL
+    #[arg(long, env = "UTOPIA_LIMITS_SHARED")]
+    pub limits_shared: bool,
+
     /// Days for which events stay in the audit log; 0 for ever
     #[arg(long, env = "UTOPIA_AUDIT_RETENTION_DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(0..=36_500), value_name = "DAYS")]
     pub audit_retention_days: u32,

@@ -46,7 +46,7 @@ use crate::{
         guard::{Guard, GuardLayer, Journal},
         jwt::Tokens,
         keys::KeyRing,
-        limits::Limits,
+        limits::{Limits, Sharing},
         password::Passwords,
         sessions::Sessions,
     },
@@ -96,6 +96,8 @@ pub async fn run(config: Config, started: Option<oneshot::Sender<Started>>, canc
     let grpc = listener::bind(config.grpc_addr)?;
     let internal = config.internal_addr.map(listener::bind).transpose()?;
     let listeners = Listeners { http, grpc, internal };
+    let is_postgres = config.database_url().starts_with("postgres");
+    anyhow::ensure!(is_postgres || !config.limits_shared, "UTOPIA_LIMITS_SHARED needs PostgreSQL: see UTOPIA_DATABASE_URL");
     let store = Store::open(&config.database_url(), store::Options::default()).await?;
     let control_plane = Box::pin(ControlPlane::new(config, store.clone(), &listeners)).await?;
     let result = Box::pin(control_plane.run(listeners, started, cancel)).await;
@@ -143,7 +145,7 @@ impl ControlPlane {
         let authority = Arc::new(authority::open(&config, &clock)?);
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let limits = Limits::new(config.limits, metrics.clone());
+        let limits = Limits::new(config.limits, config.limits_shared, metrics.clone());
         let (hub, facts) = Hub::new(clock.clone(), metrics.clone());
         hub.learn(store.enrolled_nodes().await?);
         let grpc_addr = listeners.grpc.local_addr()?;
@@ -197,15 +199,10 @@ impl ControlPlane {
         let checker = self.checker(&tracker, &cancel);
         let routes = self.routes(&checker)?.add_service(health);
         let requests = RequestMetrics::register(&mut self.registry);
-        let pool = utopia_proto::descriptor_pool();
-        let (journal, writer) = Journal::new(self.clock.clone());
-        let credentials = Credentials::new(self.tokens.clone(), self.sessions.clone(), self.agent_tokens.clone());
-        let guard = GuardLayer::new(&pool, policies(&pool), credentials, self.limits.clone(), journal);
-        let stack: Stack = requests.layer(guard.layer(routes.prepare()));
+        let stack: Stack = requests.layer(self.guard(&tracker, &background).layer(routes.prepare()));
 
         let identity =
             Arc::new(ServerIdentity::new(upkeep::server_certificate(&self.authority, &self.server_names, self.clock.now())?)?);
-        tracker.spawn(writer.run(self.store.clone(), background.clone()));
         self.spawn_background(&tracker, &background, identity.clone());
         tracker.spawn(checker.run());
         let registry = Arc::new(std::mem::take(&mut self.registry));
@@ -269,6 +266,18 @@ impl ControlPlane {
             tracker: tracker.clone(),
             cancel: cancel.clone(),
         })
+    }
+
+    /// What stands before every service, with its background work begun.
+    fn guard(&self, tracker: &TaskTracker, background: &CancellationToken) -> GuardLayer {
+        let pool = utopia_proto::descriptor_pool();
+        let (journal, writer) = Journal::new(self.clock.clone());
+        tracker.spawn(writer.run(self.store.clone(), background.clone()));
+        if self.config.limits_shared {
+            tracker.spawn(Sharing::new(self.limits.clone(), self.store.clone()).run(background.clone()));
+        }
+        let credentials = Credentials::new(self.tokens.clone(), self.sessions.clone(), self.agent_tokens.clone());
+        GuardLayer::new(&pool, policies(&pool), credentials, self.limits.clone(), journal)
     }
 
     /// Every gRPC service.

@@ -13,6 +13,7 @@ mod gpus;
 mod hosts;
 mod join_tokens;
 mod ledger;
+mod limit_usage;
 mod login_failures;
 mod machines;
 mod nodes;
@@ -38,6 +39,7 @@ pub use self::{
     enrolment::{EnrolError, EnrolNode},
     hosts::{HostChange, HostEntry, NewAgentToken},
     join_tokens::NewJoinToken,
+    limit_usage::Usage,
     login_failures::LoginFailures,
     machines::MachineFilter,
     nodes::DeleteNodeOutcome,

@@ -4,15 +4,18 @@
 //! asked: setting the machine's time neither opens nor closes anything.
 
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
     hash::{BuildHasher as _, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -31,7 +34,7 @@ use utopia_proto::{
     status,
 };
 
-pub use self::settings::Settings;
+pub use self::{settings::Settings, sharing::Sharing};
 use super::identity::{Caller, Identity};
 use crate::telemetry::Metrics;
 
@@ -40,6 +43,9 @@ const MAX_KEYS: usize = 100_000;
 
 /// How many they share.
 const SHARED_KEYS: u64 = 1024;
+
+/// The most keys of which other processes are told at once.
+const MAX_SHARED: usize = 5_000;
 
 /// The reason of a refusal.
 pub const REASON: &str = "RateLimited";
@@ -57,8 +63,10 @@ struct Classes {
     login: Option<Class>,
     general: Option<Class>,
     admin: Option<Class>,
-    /// Names and addresses are hashed with a secret of this process, so that nobody can make up those that collide.
+    /// Spreads keys over the shared ones with a secret of this process, so that nobody can make up those that collide.
     hasher: RandomState,
+    /// What was admitted and other processes do not know yet; none when nothing is shared.
+    admitted: Option<Mutex<HashMap<(&'static str, Key), u32>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -70,7 +78,7 @@ enum Key {
     Address(IpAddr),
     /// All whose address is not known.
     Nowhere,
-    /// The hash of a user name in lower case.
+    /// The beginning of the SHA-256 of a user name in lower case, the same in every process.
     Username(u64),
     /// What is left for new keys when there are too many.
     Shared(u64),
@@ -90,6 +98,32 @@ impl Key {
         match self {
             Self::Address(_) | Self::Username(_) => true,
             Self::User(_) | Self::Nowhere | Self::Shared(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user {id}"),
+            Self::Address(address) => write!(f, "address {address}"),
+            Self::Nowhere => f.write_str("nowhere -"),
+            Self::Username(hash) => write!(f, "name {hash}"),
+            Self::Shared(number) => write!(f, "shared {number}"),
+        }
+    }
+}
+
+impl Key {
+    /// Reads a key that another process wrote.
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, text) = text.split_once(' ')?;
+        match kind {
+            "user" => text.parse().ok().map(Self::User),
+            "address" => text.parse().ok().map(Self::Address),
+            "nowhere" => Some(Self::Nowhere),
+            "name" => text.parse().ok().map(Self::Username),
+            _ => None,
         }
     }
 }
@@ -141,20 +175,21 @@ fn whole_seconds(duration: Duration) -> u64 {
 }
 
 impl Limits {
-    /// Limits as the settings say.
+    /// Limits as the settings say. When they are shared, a [`Sharing`] has to be run.
     #[must_use]
-    pub fn new(settings: Settings, metrics: Arc<Metrics>) -> Self {
+    pub fn new(settings: Settings, shared: bool, metrics: Arc<Metrics>) -> Self {
         let start = Instant::now();
-        Self::with_clock(settings, metrics, Steady(Arc::new(move || start.elapsed())))
+        Self::with_clock(settings, shared, metrics, Steady(Arc::new(move || start.elapsed())))
     }
 
-    fn with_clock(settings: Settings, metrics: Arc<Metrics>, clock: Steady) -> Self {
+    fn with_clock(settings: Settings, shared: bool, metrics: Arc<Metrics>, clock: Steady) -> Self {
         let class = |name, per_minute: Option<NonZeroU32>| Some(Class::new(name, per_minute?, clock.clone()));
         Self(Arc::new(Classes {
             login: class("login", settings.login),
             general: class("general", settings.general),
             admin: class("admin", settings.admin),
             hasher: RandomState::new(),
+            admitted: shared.then(Mutex::default),
             metrics,
         }))
     }
@@ -186,7 +221,8 @@ impl Limits {
     /// When it is one too many.
     pub fn username(&self, name: &str) -> Result<(), Refused> {
         let Some(class) = &self.0.login else { return Ok(()) };
-        let name = self.0.hasher.hash_one(name.to_lowercase());
+        let digest = ring::digest::digest(&ring::digest::SHA256, name.to_lowercase().as_bytes());
+        let name = digest.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
         self.count(class, Key::Username(name)).map(drop)
     }
 
@@ -198,7 +234,38 @@ impl Limits {
 
     fn count(&self, class: &Class, key: Key) -> Result<Standing, Refused> {
         let key = if key.is_open() && class.is_full() { Key::Shared(self.0.hasher.hash_one(key) % SHARED_KEYS) } else { key };
-        class.count(key).inspect_err(|_| self.0.metrics.limited(class.name))
+        let standing = class.count(key).inspect_err(|_| self.0.metrics.limited(class.name))?;
+        if let Some(admitted) = &self.0.admitted {
+            let mut admitted = admitted.lock().unwrap_or_else(PoisonError::into_inner);
+            if admitted.len() < MAX_SHARED || admitted.contains_key(&(class.name, key)) {
+                *admitted.entry((class.name, key)).or_default() += 1;
+            }
+        }
+        Ok(standing)
+    }
+
+    /// What was admitted since the last time, in words that [`Limits::take_off`] knows.
+    fn take_admitted(&self) -> BTreeMap<String, u32> {
+        let Some(admitted) = &self.0.admitted else { return BTreeMap::new() };
+        let admitted = std::mem::take(&mut *admitted.lock().unwrap_or_else(PoisonError::into_inner));
+        admitted.into_iter().map(|((class, key), count)| (format!("{class} {key}"), count)).collect()
+    }
+
+    /// Takes what another process admitted off what is left of a key here. What is more than is left is forgotten.
+    fn take_off(&self, key: &str, count: u32) {
+        let Some((class, key)) = key.split_once(' ') else { return };
+        let Classes { login, general, admin, .. } = &*self.0;
+        let class = [login, general, admin].into_iter().flatten().find(|known| known.name == class);
+        let (Some(class), Some(key)) = (class, Key::parse(key)) else { return };
+        if key.is_open() && class.is_full() {
+            return;
+        }
+        // One by one: all at once is refused when there is less left.
+        for _ in 0..count.min(class.per_minute.get()) {
+            if class.count(key).is_err() {
+                break;
+            }
+        }
     }
 }
 
@@ -228,8 +295,8 @@ struct Class {
     shrunk_at: AtomicU64,
 }
 
-impl std::fmt::Debug for Class {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Class").field("name", &self.name).field("per_minute", &self.per_minute).finish_non_exhaustive()
     }
 }

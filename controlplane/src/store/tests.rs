@@ -4,6 +4,7 @@ mod audit;
 mod claims;
 mod enrolment;
 mod hosts;
+mod limit_usage;
 mod machines;
 mod nodes;
 mod open;

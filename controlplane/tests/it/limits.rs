@@ -11,11 +11,12 @@ use utopia_proto::{
 };
 
 use crate::{
-    databases::on_both_databases,
+    databases::{on_both_databases, with_postgres, with_sqlite},
     dial::as_bearer,
     http::Answer,
     machine::{Machine, enrol},
-    plane::Plane,
+    plane::{Plane, config},
+    wait::eventually,
 };
 
 on_both_databases!(urls:
@@ -189,6 +190,46 @@ async fn limits_can_be_off(url: &str) {
     on(url, &["--limits", "off"], async |plane| {
         let answer = plane.as_user().get("/api/gpu-claims").await;
         assert_eq!((answer.status, standing(&answer.headers)), (200, None));
+    })
+    .await;
+}
+
+/// What the user may still do, by the answer of a call that takes one.
+async fn remaining(plane: &Plane) -> u64 {
+    standing(&plane.as_user().get("/api/gpu-claims").await.headers).unwrap()[1]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn control_planes_on_one_postgres_count_together() {
+    with_postgres(async |url| {
+        let first = Plane::start_as(url, &["--limits", "general=600", "--limits-shared"]).await;
+        let second = first.beside().await;
+        for _ in 0..400 {
+            first.as_user().get("/api/gpu-claims").await.expect(200);
+        }
+        let mut mine = 0;
+        let told = eventually("the second to know", async || {
+            // Each look takes one as well; what is gone beyond that was told.
+            mine += 1;
+            (remaining(&second).await + mine < 300).then_some(())
+        });
+        told.await;
+        // Another user is not concerned.
+        second.as_other().get("/api/gpu-claims").await.expect(200);
+        second.stop().await;
+        first.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_control_planes_on_postgres_can_count_together() {
+    with_sqlite(async |url| {
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(&directory, &["--database-url", url, "--limits-shared"]);
+        let cancel = tokio_util::sync::CancellationToken::new();
+        let refused = Box::pin(utopia_controlplane::run(config, None, cancel)).await.unwrap_err();
+        assert!(refused.to_string().contains("UTOPIA_LIMITS_SHARED needs PostgreSQL"), "{refused}");
     })
     .await;
 }

@@ -156,6 +156,12 @@ impl Plane {
         Self { people, http: Http::new(running.started.http_addr), running, directory, database_url, settings }
     }
 
+    /// Starts another beside it, on the same database.
+    pub(crate) async fn beside(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self::start_with(self.people.clone(), directory, self.database_url.clone(), self.settings).await
+    }
+
     /// Stops it and starts another on the same database and data directory.
     pub(crate) async fn restart(self) -> Self {
         let Self { people, running, directory, database_url, settings, .. } = self;

@@ -22,7 +22,7 @@ impl Bench {
         let clock = now_ms.clone();
         let clock = Steady(Arc::new(move || Duration::from_millis(clock.load(Ordering::Relaxed))));
         let metrics = Metrics::register(&mut Registry::default());
-        Self { limits: Limits::with_clock(settings.parse().unwrap(), metrics, clock), now_ms }
+        Self { limits: Limits::with_clock(settings.parse().unwrap(), true, metrics, clock), now_ms }
     }
 
     fn wait(&self, ms: u64) {
@@ -144,4 +144,32 @@ fn made_up_addresses_do_not_fill_the_memory() {
     bench.wait(121_000);
     bench.limits.shrink();
     assert_eq!(class.limiter.len(), 0);
+}
+
+#[test]
+fn what_another_process_admitted_is_taken_off() {
+    let (here, there) = (Bench::new("login=3,general=5"), Bench::new("login=3,general=5"));
+    let nowhere = Identity { caller: Caller::Anonymous, address: None };
+    for identity in [&person(7, "10.0.0.1"), &person(7, "10.0.0.1"), &from("10.0.0.1"), &from("2001:db8::1"), &nowhere] {
+        there.call(Limit::General, identity);
+    }
+    assert!(there.limits.username("Ada").is_ok() && there.limits.username("ada").is_ok());
+    let told = there.limits.take_admitted();
+    assert_eq!(told.len(), 5, "{told:?}");
+    assert!(there.limits.take_admitted().is_empty());
+    told.iter().for_each(|(key, count)| here.limits.take_off(key, *count));
+    // What it was told of it does not tell on.
+    assert!(here.limits.take_admitted().is_empty());
+
+    assert_eq!(here.call(Limit::General, &person(7, "10.0.0.2")), Some(2));
+    assert_eq!(here.call(Limit::General, &from("10.0.0.1")), Some(3));
+    assert_eq!(here.call(Limit::General, &from("2001:db8::2")), Some(3));
+    assert_eq!(here.call(Limit::General, &nowhere), Some(3));
+    assert!(here.limits.username("ADA").is_ok() && here.limits.username("ada").is_err());
+    // More than is left, and what nobody understands.
+    here.limits.take_off("general user 8", 1_000_000);
+    assert_eq!(here.call(Limit::General, &person(8, "10.0.0.2")), None);
+    for nonsense in ["", "general", "general user", "general user x", "general shared 1", "other user 7", "login name -1"] {
+        here.limits.take_off(nonsense, 1);
+    }
 }
