@@ -4,27 +4,37 @@
 //! request's id, the deadline, and a plain status when the service behind the gateway cannot be reached.
 
 use axum::{body::Body as HttpBody, extract::Request, response::Response};
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use tonic::{Status, body::Body};
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::{
     client::{FORWARDED_FOR, TrustedProxies},
+    style::{Failure, Style},
     upstream::{REQUEST_ID, Upstream, client_timeout, request_id, transport_status},
 };
 
-/// Whether a request is gRPC-Web.
+/// The formats that are understood.
+const TYPES: [&str; 4] =
+    ["application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text", "application/grpc-web-text+proto"];
+
+/// Whether a request is gRPC-Web, of whatever format.
 pub(crate) fn is_grpc_web(headers: &HeaderMap) -> bool {
-    const TYPES: [&str; 4] =
-        ["application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text", "application/grpc-web-text+proto"];
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|content_type| TYPES.contains(&content_type))
+    content_type(headers).is_some_and(|content_type| content_type.starts_with("application/grpc-web"))
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok()
 }
 
 /// Answers a gRPC-Web request.
 pub(crate) async fn handle<S: Upstream>(upstream: S, proxies: TrustedProxies, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
+    if content_type(&parts.headers).is_none_or(|content_type| !TYPES.contains(&content_type)) {
+        let message = format!("gRPC-Web is understood as {}", TYPES.join(", "));
+        return Style::Bare.failure(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message));
+    }
     let id = request_id(&parts.headers);
     parts.headers.insert(REQUEST_ID, id.clone());
     if let Some(address) = proxies.client(&parts) {

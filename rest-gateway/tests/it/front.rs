@@ -70,6 +70,8 @@ async fn a_browser_calls_a_method_in_binary_and_in_text() {
         assert_eq!(Claim::decode(messages[0].clone()).unwrap().id, "a");
         assert!(trailers.contains("grpc-status:0"), "{trailers}");
     }
+    let other = call("GetClaim", "application/grpc-web+json").body(Body::from("{}")).unwrap();
+    assert_eq!(ask(&router, other).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let kind = "application/grpc-web-text";
     let request = call("GetClaim", kind).header("accept", kind);
     let (_, headers, body) = ask(&router, request.body(STANDARD.encode(frame(&id("a"))).into()).unwrap()).await;
