@@ -7,6 +7,7 @@ mod crashes;
 mod first_steps;
 mod joining;
 mod lost_nodes;
+mod machines;
 mod nat;
 mod outages;
 mod remote_gateway;

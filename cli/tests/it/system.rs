@@ -13,6 +13,7 @@ pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod server;
+pub(crate) mod sshd;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};

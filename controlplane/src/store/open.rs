@@ -64,9 +64,11 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Store> {
     let pool = AnyPoolOptions::new().acquire_timeout(options.acquire_timeout).idle_timeout(None).max_lifetime(None);
     let write = pool.clone().max_connections(1).after_connect(|connection, _| {
         Box::pin(async move {
-            // Full: a commit that was answered survives a loss of power.
+            // Full: a commit that was answered survives a loss of power. Fast: what is deleted or replaced leaves nothing readable
+            // in pages that are written anyway.
             sqlx::raw_sql(
-                "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on",
+                "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
+                 pragma secure_delete = fast",
             )
             .execute(connection)
             .await?;

@@ -13,7 +13,7 @@ use crate::{
     model::Role,
     seal::Sealer,
     store::{
-        KeptSecret, Store,
+        KeptSecret, Options, Store,
         testing::{at, on_sqlite, user},
     },
 };
@@ -242,4 +242,17 @@ async fn a_key_that_an_older_version_left_in_plain_is_sealed_and_still_verifies(
         assert!(Tokens::new(restarted, scene.clock.clone()).verify(&token).await.is_ok());
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_key_that_lay_in_plain_leaves_no_trace_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("utopia.db");
+    let store = Store::open(&format!("sqlite://{}", path.display()), Options::default()).await.unwrap();
+    let secret = b"32 bytes of a key that is plain!";
+    store.insert_plain_signing_key("old", secret, at(0)).await;
+    KeyRing::load(store.clone(), sealer(), Clock::from_fn(|| at(0))).await.unwrap();
+    store.close().await;
+    let bytes = std::fs::read(path).unwrap();
+    assert!(!bytes.windows(secret.len()).any(|window| window == secret), "the key can still be read");
 }
