@@ -175,7 +175,7 @@ where
         );
         let policy = match self.layer.policy(request.uri().path()) {
             Ok(policy) => policy,
-            Err(status) => return Either::Left(Either::Left(ready(Ok(refusal(&span, &status, None))))),
+            Err(status) => return at_once(refusal(&span, &status, None)),
         };
         let identity = peer(&request);
         let token = match bearer(request.headers()) {
@@ -222,7 +222,7 @@ impl<S> Guard<S> {
         }
         let standing = match self.layer.limits.admit(policy, &identity) {
             Ok(standing) => standing,
-            Err(refused) => return Either::Left(Either::Left(ready(Ok(refusal(&span, &refused.into(), None))))),
+            Err(refused) => return at_once(refusal(&span, &refused.into(), None)),
         };
         if let Err(status) = identity.authorize(policy.access) {
             return self.refuse(request, policy, &identity, &span, status, standing);
@@ -254,7 +254,7 @@ impl<S> Guard<S> {
         let identity = Identity { caller: Caller::Anonymous, address: identity.address };
         match self.layer.limits.admit(policy, &identity) {
             Ok(standing) => self.refuse(request, policy, &identity, span, status, standing),
-            Err(refused) => Either::Left(Either::Left(ready(Ok(refusal(span, &refused.into(), None))))),
+            Err(refused) => at_once(refusal(span, &refused.into(), None)),
         }
     }
 
@@ -274,13 +274,18 @@ impl<S> Guard<S> {
         let response = refusal(span, &status, standing);
         let trail = self.layer.trail(&request, identity);
         let attempt = trail.and_then(|trail| self.layer.attempt(&request, &trail, policy, identity));
-        let Some(attempt) = attempt else { return Either::Left(Either::Left(ready(Ok(response)))) };
+        let Some(attempt) = attempt else { return at_once(response) };
         let body = request.into_body();
         Either::Right(Box::pin(async move {
             attempt.refused(body, &status).await;
             Ok(response)
         }))
     }
+}
+
+/// An answer for which nothing has to be waited for.
+fn at_once<F, E>(response: Response<Body>) -> Decided<F, E> {
+    Either::Left(Either::Left(ready(Ok(response))))
 }
 
 fn refusal(span: &Span, status: &Status, standing: Option<Standing>) -> Response<Body> {
