@@ -2,11 +2,12 @@
 //! heartbeat asks no database.
 //!
 //! What is remembered is forgotten by [`AgentTokens::revoke`], which is called after the change is committed: a token that was
-//! revoked is refused from then on.
+//! revoked is refused from then on. A revocation by another replica holds here after [`LIFETIME`] at the latest.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Duration, Instant},
 };
 
 use utopia_certs::join_token::{JoinToken, TokenKind};
@@ -18,6 +19,9 @@ use crate::{
     store::Store,
 };
 
+/// How long a token is believed without asking the store: a few heartbeats.
+const LIFETIME: Duration = Duration::from_mins(2);
+
 /// Verifies agent tokens. Clones remember the same.
 #[derive(Debug, Clone)]
 pub struct AgentTokens {
@@ -28,9 +32,16 @@ pub struct AgentTokens {
 /// At most one token of each host.
 #[derive(Debug, Default)]
 struct Known {
-    by_id: HashMap<String, (Uuid, Vec<u8>)>,
+    by_id: HashMap<String, Remembered>,
     /// Grows with every revocation: what was read before is not remembered after.
     revocations: u64,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    host: Uuid,
+    hash: Vec<u8>,
+    since: Instant,
 }
 
 impl AgentTokens {
@@ -53,7 +64,9 @@ impl AgentTokens {
             Ok(token) => token,
             Err(error) => return Some(Err(error)),
         };
-        self.read().by_id.get(&token.id).map(|(host, hash)| check(&token, *host, hash))
+        let known = self.read();
+        let known = known.by_id.get(&token.id).filter(|known| known.since.elapsed() < LIFETIME)?;
+        Some(check(&token, known.host, &known.hash))
     }
 
     /// Whom a token stands for.
@@ -67,8 +80,8 @@ impl AgentTokens {
         let caller = check(&token, host, &hash)?;
         let mut known = self.write();
         if known.revocations == revocations {
-            known.by_id.retain(|_, (other, _)| *other != host);
-            known.by_id.insert(token.id, (host, hash));
+            known.by_id.retain(|_, other| other.host != host);
+            known.by_id.insert(token.id, Remembered { host, hash, since: Instant::now() });
         }
         Ok(caller)
     }
@@ -77,7 +90,7 @@ impl AgentTokens {
     pub fn revoke(&self, host: Uuid) {
         let mut known = self.write();
         known.revocations += 1;
-        known.by_id.retain(|_, (other, _)| *other != host);
+        known.by_id.retain(|_, other| other.host != host);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
