@@ -35,6 +35,7 @@ mod node_loss;
 mod node_operations;
 mod nodes;
 mod process;
+mod sealing;
 mod standard_services;
 mod tokens;
 mod users;
