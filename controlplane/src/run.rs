@@ -1,12 +1,13 @@
 //! Puts the parts together, runs them, and ends them in order.
 
+mod http;
+mod services;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::{Router, extract::State, http::StatusCode, routing::get};
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
-use prost_reflect::DescriptorPool;
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
@@ -16,26 +17,9 @@ use utopia_certs::{
     tls::{self, ServerIdentity},
 };
 use utopia_gateway::{
-    front, listener,
+    listener,
     metrics::{Measured, RequestMetrics},
-    observe, serve,
-};
-use utopia_proto::{
-    audit::v1::audit_service_server::AuditServiceServer,
-    claim::v1::claim_service_server::ClaimServiceServer,
-    codec::MAX_FRAME_BYTES,
-    host::v1::host_service_server::HostServiceServer,
-    iam::v1::{
-        account_service_server::AccountServiceServer, api_token_service_server::ApiTokenServiceServer,
-        iam_service_server::IamServiceServer, user_service_server::UserServiceServer,
-    },
-    link::v1::{agent_link_server::AgentLinkServer, enrolment_service_server::EnrolmentServiceServer},
-    machine::v1::machine_service_server::MachineServiceServer,
-    node::v1::{
-        join_token_service_server::JoinTokenServiceServer, node_agent_service_server::NodeAgentServiceServer,
-        node_service_server::NodeServiceServer,
-    },
-    policy::Policies,
+    serve,
 };
 
 use crate::{
@@ -54,15 +38,12 @@ use crate::{
     checks::{self, Checker},
     clock::Clock,
     config::Config,
-    link::{Hub, Reports, liveness, service::LinkService},
+    link::{Hub, Reports, liveness},
     model::audit::Trail,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
     seal::Sealer,
     server::{self, Peers},
-    service::{
-        account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        host::Hosts, iam::Iam, join_token::JoinTokens, machine::Machines, node::Nodes, node_agent::NodeAgents, user::Users,
-    },
+    service::join_token::JoinTokens,
     store::{self, Store},
     telemetry::Metrics,
     upkeep::{self, Upkeep},
@@ -197,7 +178,7 @@ impl ControlPlane {
         let (health_reporter, health) = tonic_health::server::health_reporter();
         health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
         let checker = self.checker(&tracker, &cancel);
-        let routes = self.routes(&checker)?.add_service(health);
+        let routes = self.services(&checker)?.add_service(health);
         let requests = RequestMetrics::register(&mut self.registry);
         let stack: Stack = requests.layer(self.guard(&tracker, &background).layer(routes.prepare()));
 
@@ -277,79 +258,7 @@ impl ControlPlane {
             tracker.spawn(Sharing::new(self.limits.clone(), self.store.clone()).run(background.clone()));
         }
         let credentials = Credentials::new(self.tokens.clone(), self.sessions.clone(), self.agent_tokens.clone());
-        GuardLayer::new(&pool, policies(&pool), credentials, self.limits.clone(), journal)
-    }
-
-    /// Every gRPC service.
-    fn routes(&self, checker: &Checker) -> anyhow::Result<Routes> {
-        let (store, hub, clock) = (&self.store, &self.hub, &self.clock);
-        let (accounts, limits) = (&self.accounts, &self.limits);
-        let iam = Iam { accounts: accounts.clone(), limits: limits.clone(), store: store.clone(), clock: clock.clone() };
-        let account = AccountServer { accounts: accounts.clone(), limits: limits.clone(), store: store.clone() };
-        let users = Users { accounts: accounts.clone(), store: store.clone(), hub: hub.clone(), changes: self.changes.clone() };
-        let api_tokens = ApiTokens { store: store.clone(), sessions: self.sessions.clone(), clock: clock.clone() };
-        let hosts = self.hosts();
-        let deletion = hosts.deletion.clone();
-        let nodes = Nodes { store: store.clone(), hub: hub.clone(), join_tokens: self.join_tokens.clone(), deletion };
-        let claims = Claims {
-            store: store.clone(),
-            hub: hub.clone(),
-            changes: self.changes.clone(),
-            settings: self.plan_settings(),
-            clock: clock.clone(),
-        };
-        let machines =
-            Machines { store: store.clone(), sealer: self.sealer.clone(), checker: checker.clone(), clock: clock.clone() };
-        let enrolment = Enrolment {
-            store: store.clone(),
-            hub: hub.clone(),
-            authority: self.authority.clone(),
-            lifetime: self.config.certificate_lifetime(),
-        };
-        let link =
-            LinkService { hub: hub.clone(), store: store.clone(), heartbeat_interval_ms: self.config.heartbeat_interval_ms };
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(utopia_proto::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        Ok(Routes::new(IamServiceServer::new(iam))
-            .add_service(AccountServiceServer::new(account))
-            .add_service(UserServiceServer::new(users))
-            .add_service(ApiTokenServiceServer::new(api_tokens))
-            .add_service(HostServiceServer::new(hosts))
-            .add_service(NodeServiceServer::new(nodes))
-            .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
-            .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
-            .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
-            .add_service(ClaimServiceServer::new(claims))
-            .add_service(MachineServiceServer::new(machines))
-            .add_service(EnrolmentServiceServer::new(enrolment))
-            .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?))
-    }
-
-    fn hosts(&self) -> Hosts {
-        let (store, hub, reports, agent_tokens) = (&self.store, &self.hub, &self.reports, &self.agent_tokens);
-        let deletion =
-            Deletion { store: store.clone(), hub: hub.clone(), reports: reports.clone(), agent_tokens: agent_tokens.clone() };
-        Hosts {
-            store: store.clone(),
-            hub: hub.clone(),
-            reports: reports.clone(),
-            agent_tokens: agent_tokens.clone(),
-            deletion,
-            offline_after: Duration::from_secs(self.config.host_offline_after_seconds.into()),
-        }
-    }
-
-    /// The JSON API, metrics and readiness.
-    fn http_router(&self, stack: Stack, registry: Arc<Registry>, stopping: CancellationToken) -> anyhow::Result<Router> {
-        let pool = utopia_proto::descriptor_pool();
-        let api = front::router(&pool, stack, &self.config.front)?;
-        let ready = Router::new().route("/ready", get(ready)).with_state(Readiness { store: self.store.clone(), stopping });
-        Ok(api.merge(observe::metrics_router(registry)).merge(ready))
+        GuardLayer::new(&pool, services::policies(&pool), credentials, self.limits.clone(), journal)
     }
 
     fn spawn_background(&mut self, tracker: &TaskTracker, cancel: &CancellationToken, identity: Arc<ServerIdentity>) {
@@ -387,38 +296,3 @@ impl ControlPlane {
 
 /// All services with everything that wraps each call.
 type Stack = Measured<Guard<Routes>>;
-
-/// The policies of the contract, and of the two standard services that anybody may ask.
-fn policies(pool: &DescriptorPool) -> Policies {
-    let mut policies = Policies::from_descriptors(pool);
-    for path in [
-        "/grpc.health.v1.Health/Check",
-        "/grpc.health.v1.Health/Watch",
-        "/grpc.health.v1.Health/List",
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-    ] {
-        policies.open(path);
-    }
-    policies
-}
-
-#[derive(Clone)]
-struct Readiness {
-    store: Store,
-    stopping: CancellationToken,
-}
-
-/// 200 while requests are welcome.
-async fn ready(State(Readiness { store, stopping }): State<Readiness>) -> (StatusCode, &'static str) {
-    if stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
-    }
-    match store.ping().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer: see UTOPIA_DATABASE_URL\n")
-        }
-    }
-}

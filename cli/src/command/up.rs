@@ -127,7 +127,7 @@ fn welcome(settings: &Up, started: &Started, agent: &Options) -> String {
         r#"
 Utopia is up. Ctrl-C ends it; everything is kept in {data_dir}.
 
-  JSON API    {url}
+  JSON API    {url}   documented at {url}/api/docs
   gRPC        https://{grpc}
   Node API    http://{agent}   token in {token}
   GPUs        {gpus}

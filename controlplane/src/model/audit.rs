@@ -9,7 +9,7 @@ use serde_json::Value;
 /// the store, which writes it down in the transaction of the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trail {
-    /// A user name, `system`, `host:<id>`, `node:<id>`, or empty for nobody known.
+    /// A user name, `system`, `host:<id>`, `node:<id>`, `join_token:<id>`, `agent_token:<id>`, or empty for nobody known.
     pub user: String,
     /// The client's address, if it is known.
     pub address: Option<IpAddr>,

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, async_trait};
 use utopia_certs::{
     authority::{Authority, IssuedCertificate},
     csr::Csr,
-    join_token::JoinToken,
+    join_token::{JoinToken, TokenKind},
 };
 use utopia_proto::link::v1::{
     EnrolRequest, EnrolResponse, RecoverRequest, RenewRequest, enrolment_service_server::EnrolmentService,
@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 use super::{convert, validate};
 use crate::{
-    auth::Identity,
+    auth::{Caller, Identity},
     error::{Error, Result},
     link::Hub,
     model::{
         NodeStage,
-        audit::{AuditResult, Change},
+        audit::{AuditResult, Change, Trail},
     },
     store::{EnrolError, EnrolNode, Store},
 };
@@ -67,6 +67,7 @@ impl EnrolmentService for Enrolment {
             now: self.hub.now(),
             new_id: Uuid::new_v4(),
         };
+        let trail = Trail { user: by_token(&token), ..trail };
         let node_id = self.store.enrol(enrol, &trail).await.map_err(Error::from)?;
         let node = self.store.node(node_id).await?.ok_or_else(|| Error::not_found("node", node_id))?;
         tracing::info!(node = %node_id, hostname = %node.hostname, token = %token.id, "node enrolled");
@@ -94,6 +95,7 @@ impl EnrolmentService for Enrolment {
         })?;
         self.enrolled(node_id).await?;
         let issued = self.issue(&csr, node_id)?;
+        let trail = Trail { user: Caller::Node(node_id).to_string(), ..trail };
         self.store.record(&trail, Change::touched(node_id), AuditResult::Success, self.hub.now()).await?;
         tracing::info!(node = %node_id, "expired certificate recovered");
         Ok(Response::new(issued))
@@ -115,6 +117,14 @@ impl Enrolment {
             ca_certificate: self.authority.certificate_der().to_vec(),
             not_after: Some(convert::timestamp(not_after)),
         })
+    }
+}
+
+/// As the audit log names whoever enrols: nothing but the token is known of them.
+fn by_token(token: &JoinToken) -> String {
+    match token.kind {
+        TokenKind::Join => format!("join_token:{}", token.id),
+        TokenKind::Agent => format!("agent_token:{}", token.id),
     }
 }
 
