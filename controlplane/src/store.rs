@@ -90,6 +90,11 @@ impl<T> Doing<T> for Result<T, sqlx::Error> {
             if is_no_text(&error) {
                 return Error::invalid("request", "must not contain NUL characters");
             }
+            if is_deadlock(&error) {
+                tracing::warn!(%error, "cannot {context}: another change held what it needs");
+                let message = "another change was under way; try again".to_owned();
+                return Error::Unavailable { reason: "DatabaseBusy".into(), message };
+            }
             if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)) {
                 return Error::internal(context, error);
             }
@@ -99,9 +104,18 @@ impl<T> Doing<T> for Result<T, sqlx::Error> {
     }
 }
 
+/// PostgreSQL gave one of two transactions up that waited for each other. (`deadlock_detected`, SQLSTATE 40P01.)
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    has_code(error, "40P01")
+}
+
 /// PostgreSQL keeps no text with NUL in it, nor looks for one. (`character_not_in_repertoire`, SQLSTATE 22021.)
 fn is_no_text(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "22021")
+    has_code(error, "22021")
+}
+
+fn has_code(error: &sqlx::Error, expected: &str) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == expected)
 }
 
 /// Another row has this key already.

@@ -33,8 +33,8 @@ Every operation is also a gRPC method; `x-grpc-method` names it. gRPC-Web is ser
 Integers of 64 bits are JSON numbers. In requests unknown members are ignored, `null` is as good as nothing, words are compared without regard \
 to case, and the names of the `.proto` files are accepted beside the ones shown here.
 
-**Credentials.** A token of `/api/auth/login` or an API token goes into `Authorization: Bearer`. A token that does not hold is refused with 401, also where \
-none is needed.
+**Credentials.** A token of `/api/auth/login` or an API token goes into `Authorization: Bearer`. A token that does not hold is refused \
+with 401; where none is needed it is as good as none.
 
 **Limits.** An answer of 429 says in `Retry-After` how many seconds to wait.
 

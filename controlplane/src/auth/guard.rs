@@ -22,7 +22,7 @@ use tracing::{Instrument as _, Span};
 use utopia_certs::PeerIdentity;
 use utopia_gateway::ClientAddress;
 use utopia_proto::{
-    policy::{Limit, MethodPolicy, Policies},
+    policy::{Access, Limit, MethodPolicy, Policies},
     status::status,
 };
 
@@ -181,12 +181,11 @@ where
         let token = match bearer(request.headers()) {
             Ok(None) => return self.proceed(request, policy, identity, span),
             Ok(Some(token)) => token,
-            Err(status) => return self.unknown(request, policy, &identity, &span, status),
+            Err(status) => return self.unknown(request, policy, &identity, span, status),
         };
-        // A token that does not hold is refused also where none is needed: the caller believes to be somebody.
         match self.layer.credentials.at_hand(token) {
             Some(Ok(caller)) => self.proceed(request, policy, Identity { caller, ..identity }, span),
-            Some(Err(error)) => self.unknown(request, policy, &identity, &span, error.into()),
+            Some(Err(error)) => self.unknown(request, policy, &identity, span, error.into()),
             None => {
                 let (token, credentials) = (token.to_owned(), self.layer.credentials.clone());
                 // The clone takes the place of the service that is ready.
@@ -195,7 +194,7 @@ where
                 Either::Right(Box::pin(async move {
                     let decided = match credentials.caller(&token).await {
                         Ok(caller) => guard.proceed(request, policy, Identity { caller, ..identity }, span),
-                        Err(error) => guard.unknown(request, policy, &identity, &span, error.into()),
+                        Err(error) => guard.unknown(request, policy, &identity, span, error.into()),
                     };
                     drop(guard);
                     decided.await
@@ -239,22 +238,26 @@ impl<S> Guard<S> {
         Either::Left(Either::Right(Answering { call: self.inner.call(request).instrument(span), standing, attempt }))
     }
 
-    /// Refuses a caller whose credentials do not hold; whoever guesses is counted by their address.
+    /// Refuses a caller whose credentials do not hold; whoever guesses is counted by their address. Where none are needed they are
+    /// as good as none: who comes for a new token may well show the one that has expired.
     fn unknown(
-        &self,
+        &mut self,
         request: Request<Body>,
         policy: MethodPolicy,
         identity: &Identity,
-        span: &Span,
+        span: Span,
         status: Status,
     ) -> Decided<S::Future, S::Error>
     where
-        S: Service<Request<Body>>,
+        S: Service<Request<Body>, Response = Response<Body>>,
     {
         let identity = Identity { caller: Caller::Anonymous, address: identity.address };
+        if policy.access == Access::Public && status.code() == Code::Unauthenticated {
+            return self.proceed(request, policy, identity, span);
+        }
         match self.layer.limits.admit(policy, &identity) {
-            Ok(standing) => self.refuse(request, policy, &identity, span, status, standing),
-            Err(refused) => at_once(refusal(span, &refused.into(), None)),
+            Ok(standing) => self.refuse(request, policy, &identity, &span, status, standing),
+            Err(refused) => at_once(refusal(&span, &refused.into(), None)),
         }
     }
 

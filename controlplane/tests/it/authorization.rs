@@ -34,6 +34,7 @@ on_both_databases!(
     every_method_admits_whom_it_names_and_nobody_else,
     what_has_an_owner_is_reached_by_whom_the_contract_names,
     lists_show_what_the_caller_may_see,
+    where_no_credentials_are_needed_bad_ones_are_as_good_as_none,
     a_method_that_does_not_exist_is_unimplemented,
 );
 
@@ -264,6 +265,25 @@ fn policies_with_owner(prefix: &str) -> Vec<String> {
     let has_owner = |method: &MethodDescriptor| policies.get(&grpc_path(method)).unwrap().owner != Owner::Unspecified;
     let methods = methods().into_iter().filter(|method| method.name().starts_with(prefix) && has_owner(method));
     methods.map(|method| method.full_name().to_owned()).collect()
+}
+
+async fn where_no_credentials_are_needed_bad_ones_are_as_good_as_none(plane: &Plane) {
+    let newcomer = newcomer(plane).await;
+    let account = json!({"username": "ada", "password": PASSWORD, "role": "admin"});
+    for token in ["nonsense", "utp_nonsense", "uta_nonsense", "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"] {
+        let http = plane.http.with_token(token);
+        http.get("/health").await.expect(200);
+        http.post("/api/v1/auth/login", &account).await.expect(401);
+        http.get("/api/v1/auth/profile").await.expect(401);
+    }
+    let http = plane.http.with_token("nonsense");
+    assert_eq!(http.post("/api/v1/auth/register", &account).await.expect(201)["data"]["role"], "user");
+    http.post("/api/v1/auth/login", &account).await.expect(200);
+    let session = http.post("/api/v1/auth/refresh", &json!({"token": newcomer.token})).await.expect(200);
+    // The old one is revoked now, and does not stand in the way of exchanging the new one.
+    let stale = plane.http.with_token(&newcomer.token);
+    stale.get("/api/v1/auth/profile").await.expect(401);
+    stale.post("/api/v1/auth/refresh", &json!({"token": text(&session["data"], "token")})).await.expect(200);
 }
 
 async fn a_method_that_does_not_exist_is_unimplemented(plane: &Plane) {

@@ -25,11 +25,12 @@ impl Tour<'_> {
         let machine = Machine::new("n2", 0);
         let certificate = enrol(plane, machine.enrolment(&token)).await.unwrap();
         assert_eq!(certificate.node_id, id);
-        self.left("/utopia.link.v1.EnrolmentService/Enrol", "", id).await;
+        let by_token = format!("join_token:{}", text(&approval, "id"));
+        self.left("/utopia.link.v1.EnrolmentService/Enrol", &by_token, id).await;
         let node = Node { id: id.to_owned(), machine, certificate };
         let yesterday = expired(&plane.authority(), &node, SignedDuration::from_hours(1));
         recover(plane, node.machine.key.csr().unwrap(), yesterday).await.unwrap();
-        self.left("/utopia.link.v1.EnrolmentService/Recover", "", id).await;
+        self.left("/utopia.link.v1.EnrolmentService/Recover", &format!("node:{id}"), id).await;
         admin.delete(&format!("/api/nodes/{id}")).await.expect(204);
         self.left("/utopia.node.v1.NodeService/DeleteNode", "admin", id).await;
         self.secrets.push(token);
