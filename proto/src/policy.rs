@@ -22,6 +22,8 @@ pub struct MethodPolicy {
     pub limit: Limit,
     /// Whose things it reaches.
     pub owner: Owner,
+    /// Whether its answer is a stream.
+    pub streams: bool,
 }
 
 /// What the audit log records of one method.
@@ -46,7 +48,12 @@ impl Policies {
         let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
         let entry = |method: prost_reflect::MethodDescriptor| {
             let operation = operation(&method)?;
-            let policy = MethodPolicy { access: operation.access(), limit: operation.limit(), owner: operation.owner() };
+            let policy = MethodPolicy {
+                access: operation.access(),
+                limit: operation.limit(),
+                owner: operation.owner(),
+                streams: method.is_server_streaming(),
+            };
             let audit = operation.audit.map(|audit| Arc::new(audit_policy(&method, audit)));
             Some((grpc_path(&method).into(), (policy, audit)))
         };
@@ -67,7 +74,7 @@ impl Policies {
 
     /// Adds a method of a standard service, for anybody and without a limit.
     pub fn open(&mut self, path: &str) {
-        let policy = MethodPolicy { access: Access::Public, limit: Limit::None, owner: Owner::Unspecified };
+        let policy = MethodPolicy { access: Access::Public, limit: Limit::None, owner: Owner::Unspecified, streams: false };
         self.0.insert(path.into(), (policy, None));
     }
 
@@ -121,7 +128,7 @@ mod tests {
         assert_eq!(policies.get("/utopia.claim.v1.ClaimService/Nothing"), None);
         assert_eq!(
             policies.get("/utopia.claim.v1.ClaimService/CreateClaim"),
-            Some(MethodPolicy { access: Access::User, limit: Limit::General, owner: Owner::Unspecified })
+            Some(MethodPolicy { access: Access::User, limit: Limit::General, owner: Owner::Unspecified, streams: false })
         );
     }
 }

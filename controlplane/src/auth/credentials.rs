@@ -35,6 +35,12 @@ impl Credentials {
         Self { tokens, sessions, agent_tokens }
     }
 
+    /// What holds for people's credentials now.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     /// Whom a token stands for, if that can be told without waiting: the answer of all but a few calls.
     #[must_use]
     pub fn at_hand(&self, token: &str) -> Option<Result<Caller>> {

@@ -5,6 +5,7 @@
 mod answer;
 mod attempt;
 mod journal;
+mod lasting;
 
 use std::{
     net::IpAddr,
@@ -234,8 +235,12 @@ impl<S> Guard<S> {
             }
             request.extensions_mut().insert(trail);
         }
+        let viewer = match &identity.caller {
+            Caller::Person(person) if policy.streams => Some((person.clone(), self.layer.credentials.sessions().clone())),
+            Caller::Person(_) | Caller::Anonymous | Caller::Node(_) | Caller::Host(_) | Caller::Gateway => None,
+        };
         request.extensions_mut().insert(identity);
-        Either::Left(Either::Right(Answering { call: self.inner.call(request).instrument(span), standing, attempt }))
+        Either::Left(Either::Right(Answering { call: self.inner.call(request).instrument(span), standing, attempt, viewer }))
     }
 
     /// Refuses a caller whose credentials do not hold; whoever guesses is counted by their address. Where none are needed they are

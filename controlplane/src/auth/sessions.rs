@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -28,6 +29,9 @@ use crate::{
 /// How often it is written down which API tokens were used.
 const USE_INTERVAL: Duration = Duration::from_mins(1);
 
+/// How often it is looked whether the caller of a stream may still see it, beside after each change made in this process.
+const STREAM_INTERVAL: Duration = Duration::from_secs(15);
+
 /// The most API tokens whose use is remembered between two writings; the use of more goes unnoticed.
 const MAX_USED: usize = 65_536;
 
@@ -43,6 +47,8 @@ struct Shared {
     api_tokens: Recent<ApiTokenState>,
     /// The API tokens that were used since this was last written down.
     used: Mutex<HashSet<Uuid>>,
+    /// Wakes whoever waits for something to change.
+    changed: Notify,
 }
 
 /// Something is about to change.
@@ -65,7 +71,7 @@ impl Sessions {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
         let (sessions, api_tokens) = (Recent::default(), Recent::default());
-        Self(Arc::new(Shared { store, clock, sessions, api_tokens, used: Mutex::default() }))
+        Self(Arc::new(Shared { store, clock, sessions, api_tokens, used: Mutex::default(), changed: Notify::new() }))
     }
 
     /// Everything of this person is about to change.
@@ -107,20 +113,54 @@ impl Sessions {
         self.owner_by(secret, &state)
     }
 
+    /// Waits until what this person came with holds no longer, or not for the same role; answers why.
+    pub(super) async fn until_revoked(&self, person: Person) -> Error {
+        loop {
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            match self.present(person.credential).await {
+                Ok(present) if present.role != person.role => return revoked(),
+                // A store that is away takes nothing back.
+                Ok(_) | Err(Error::Unavailable { .. } | Error::Internal { .. }) => {}
+                Err(error) => return error,
+            }
+            // Either way it is time to look again.
+            let _ = tokio::time::timeout(STREAM_INTERVAL, changed).await;
+        }
+    }
+
+    /// Whom a credential that was proved before stands for now.
+    async fn present(&self, credential: Credential) -> Result<Person> {
+        match credential {
+            Credential::Session(session) if self.0.clock.now() >= session.expires_at => Err(expired()),
+            Credential::Session(session) => self.person(session).await,
+            Credential::ApiToken(id) => {
+                let load = async || self.0.store.api_token_state(id).await;
+                let state = self.0.api_tokens.get(id, load).await?.ok_or_else(unknown)?;
+                self.owner_now(&state)
+            }
+        }
+    }
+
     fn owner_by(&self, secret: &ApiTokenSecret, state: &ApiTokenState) -> Result<Person> {
-        let (token, now) = (&state.token, self.0.clock.now());
         if !secret.matches(&state.secret_hash) {
             return Err(unknown());
         }
-        // A clock that was set back must not prolong a token's life.
-        if now >= token.expires_at || token.created_at.duration_since(now) > LEEWAY {
-            return Err(Error::Unauthenticated { reason: "TokenExpired", message: "the token has expired" });
-        }
+        let owner = self.owner_now(state)?;
         let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() < MAX_USED {
-            used.insert(token.id);
+            used.insert(state.token.id);
         }
-        drop(used);
+        Ok(owner)
+    }
+
+    fn owner_now(&self, state: &ApiTokenState) -> Result<Person> {
+        let (token, now) = (&state.token, self.0.clock.now());
+        // A clock that was set back must not prolong a token's life.
+        if now >= token.expires_at || token.created_at.duration_since(now) > LEEWAY {
+            return Err(expired());
+        }
         Ok(Person {
             id: token.user_id,
             username: token.username.clone(),
@@ -159,6 +199,7 @@ impl Drop for Change<'_> {
             Changed::Session(id) => sessions.forget_if(|key, _| key == id),
             Changed::ApiToken(id) => api_tokens.forget_if(|key, _| key == id),
         }
+        self.shared.changed.notify_waiters();
     }
 }
 
@@ -173,6 +214,10 @@ fn person(session: Session, state: &SessionState) -> Result<Person> {
 /// The token was revoked, or its owner is gone.
 pub(crate) fn revoked() -> Error {
     Error::Unauthenticated { reason: "TokenRevoked", message: "the token was revoked: log in again" }
+}
+
+fn expired() -> Error {
+    Error::Unauthenticated { reason: "TokenExpired", message: "the token has expired" }
 }
 
 fn unknown() -> Error {

@@ -2,7 +2,7 @@
 
 use http::{Method, header};
 use http_body_util::Full;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use utopia_proto::link::v1::ContainerPhase;
 
 use crate::{
@@ -13,7 +13,11 @@ use crate::{
     plane::{Plane, claim, text},
 };
 
-on_both_databases!(a_watch_shows_every_phase_and_ends, a_watch_ends_when_the_claim_is_deleted);
+on_both_databases!(
+    a_watch_shows_every_phase_and_ends,
+    a_watch_ends_when_the_claim_is_deleted,
+    a_watch_ends_with_the_credentials_of_who_watches,
+);
 
 async fn watch(http: &Http, id: &str, accept: &str) -> Opened {
     let request = http.request(Method::GET, &format!("/api/gpu-claims/{id}/watch")).header(header::ACCEPT, accept);
@@ -75,4 +79,33 @@ async fn a_watch_ends_when_the_claim_is_deleted(plane: &Plane) {
     assert_eq!(next_phase(&mut lines, "", "").await.as_deref(), Some("Pending"));
     user.delete(&format!("/api/gpu-claims/{id}")).await.expect(204);
     assert_eq!(next_phase(&mut lines, "", "Pending").await, None);
+}
+
+async fn a_watch_ends_with_the_credentials_of_who_watches(plane: &Plane) {
+    let user = plane.as_user();
+    let id = text(&claim(&user, 1).await, "id").to_owned();
+    let token = user.post("/api/v1/tokens", &json!({"name": "script"})).await.expect(201)["data"].clone();
+    let script = plane.http.with_token(text(&token, "token"));
+    let mut by_script = watch(&script, &id, "application/x-ndjson").await;
+    let mut by_user = watch(&user, &id, "application/x-ndjson").await;
+    for stream in [&mut by_script, &mut by_user] {
+        assert_eq!(next_phase(stream, "", "").await.as_deref(), Some("Pending"));
+    }
+    user.delete(&format!("/api/v1/tokens/{}", text(&token, "id"))).await.expect(200);
+    assert_eq!(refusal(&mut by_script).await, "InvalidToken");
+    user.post("/api/v1/auth/logout", &json!({})).await.expect(200);
+    assert_eq!(refusal(&mut by_user).await, "TokenRevoked");
+}
+
+/// The reason with which a stream ends.
+async fn refusal(stream: &mut Opened) -> String {
+    loop {
+        let line = stream.line().await.expect("an error before the end");
+        let message = serde_json::from_str::<Json>(&line).unwrap();
+        // The claim may have been told of once more before.
+        if message.get("error").is_some() {
+            assert_eq!(stream.line().await, None);
+            return text(&message, "code").to_owned();
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! The answer to a call that was let through: it tells how the caller stands with the limits, and a failure is written down.
+//! The answer to a call that was let through: it tells how the caller stands with the limits, and a failure is written down. A
+//! stream is watched over: it ends with the credentials of who sees it.
 
 use std::{
     pin::Pin,
@@ -10,8 +11,8 @@ use pin_project_lite::pin_project;
 use tonic::{Status, body::Body};
 use tracing::instrument::Instrumented;
 
-use super::attempt::Attempt;
-use crate::auth::limits::Standing;
+use super::{attempt::Attempt, lasting::Lasting};
+use crate::auth::{identity::Person, limits::Standing, sessions::Sessions};
 
 pin_project! {
     /// The service's answer, on its way.
@@ -20,6 +21,8 @@ pin_project! {
         pub(super) call: Instrumented<F>,
         pub(super) standing: Option<Standing>,
         pub(super) attempt: Option<Attempt>,
+        // Who sees the stream that the answer is.
+        pub(super) viewer: Option<(Person, Sessions)>,
     }
 }
 
@@ -40,6 +43,9 @@ where
             if let Some(standing) = this.standing {
                 standing.write(response.headers_mut());
             }
+        }
+        if let Some((person, sessions)) = this.viewer.take() {
+            answer = answer.map(|response| response.map(|body| Body::new(Lasting::new(body, person, sessions))));
         }
         Poll::Ready(answer)
     }

@@ -36,7 +36,7 @@ impl Bench {
 }
 
 fn policy(limit: Limit) -> MethodPolicy {
-    MethodPolicy { access: Access::Public, limit, owner: Owner::Unspecified }
+    MethodPolicy { access: Access::Public, limit, owner: Owner::Unspecified, streams: false }
 }
 
 fn from(address: &str) -> Identity {
