@@ -31,8 +31,8 @@ impl Plane {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let data_dir = directory.path().join("data");
-        let arguments =
-            ["x", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--data-dir", data_dir.to_str().unwrap()];
+        let addresses = ["--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"];
+        let arguments = ["x", "--limits", "off", "--data-dir", data_dir.to_str().unwrap()].into_iter().chain(addresses);
         let (started, ready) = oneshot::channel();
         let (cancel, mut task) = (CancellationToken::new(), JoinSet::new());
         let run = utopia_controlplane::run(Arguments::parse_from(arguments).config, Some(started), cancel.clone());
