@@ -6,7 +6,7 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
 const show = (line) => document.body.append(Object.assign(document.createElement("pre"), { textContent: line }));
 
-// Logs in, lists hosts and claims, and makes a mistake; answers what a script would see.
+// Logs in, makes and lists hosts, watches a claim, and makes a mistake; answers what a script would see.
 globalThis.use = async (baseUrl, username, password) => {
   const bytes = new Uint8Array(await (await fetch("/descriptors.bin")).arrayBuffer());
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
@@ -23,8 +23,10 @@ globalThis.use = async (baseUrl, username, password) => {
   show(`logged in as ${session.user.username}`);
 
   const seen = {};
-  const hosts = await client("utopia.host.v1.HostService").listHosts({}, { onHeader: (found) => (seen.id = found.get("x-request-id")) });
-  show(`${hosts.items.length} hosts`);
+  const service = client("utopia.host.v1.HostService");
+  for (const name of ["gpu-01", "gpu-02"]) await service.createHost({ name, labels: { region: "us-west" } });
+  const listed = await service.listHosts({}, { onHeader: (found) => (seen.id = found.get("x-request-id")) });
+  for (const host of listed.items) show(`host ${host.name} in ${host.labels.region}`);
   const claims = client("utopia.claim.v1.ClaimService");
   const made = await claims.createClaim({ spec: { image: "registry.example/none:1", resources: { gpuCount: 0 } } });
   let streamed = 0;
@@ -43,7 +45,7 @@ globalThis.use = async (baseUrl, username, password) => {
   await claims.deleteClaim({ id: made.id });
   return {
     user: session.user.username,
-    hosts: hosts.items.length,
+    hosts: listed.items.map((host) => host.name),
     requestId: seen.id,
     streamed,
     code: Code[error?.code],

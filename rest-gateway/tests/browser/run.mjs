@@ -129,7 +129,7 @@ async function grpcWeb(browser, url, origin) {
   await page.goto(`${origin}/`);
   const seen = await page.evaluate((given) => globalThis.use(...given), [url, "admin", password]);
   assert.equal(seen.user, "admin");
-  assert.equal(seen.hosts, 0);
+  assert.deepEqual(seen.hosts, ["gpu-01", "gpu-02"]);
   assert.equal(seen.streamed, 1);
   assert.ok(seen.requestId, "the request's id can be read across origins");
   assert.equal(seen.code, "NotFound");
