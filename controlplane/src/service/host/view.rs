@@ -8,7 +8,7 @@ use utopia_proto::{
         Host as WireHost, HostGpu, HostGpuStatus, HostHealth, HostStatus, Maintenance as WireMaintenance,
         MaintenanceClaims as WireClaims,
     },
-    link::v1::{GpuFacts, GpuReading, Heartbeat},
+    link::v1::{ContainerPhase, ContainerState, GpuFacts, GpuReading, Heartbeat},
 };
 use uuid::Uuid;
 
@@ -55,6 +55,16 @@ impl Presence {
         };
         let by_report = self.report.map_or(HostHealth::Unspecified, |report| report.health);
         by_agent.max(by_report)
+    }
+
+    /// How many claims have a container there that has not ended: those that are moved away have one until it is removed.
+    fn running_claims(&self) -> i64 {
+        let Some(session) = &self.session else { return 0 };
+        let runs = |container: &ContainerState| {
+            container.epoch > 0 && matches!(container.phase(), ContainerPhase::Preparing | ContainerPhase::Running)
+        };
+        let containers = Arc::clone(&session.view().containers);
+        i64::try_from(containers.values().filter(|of_claim| of_claim.iter().any(runs)).count()).unwrap_or(i64::MAX)
     }
 }
 
@@ -121,7 +131,7 @@ impl Hosts {
                 reason: maintenance.reason.clone(),
                 claims: claims(maintenance.claims).into(),
                 since: Some(convert::timestamp(maintenance.since)),
-                remaining_claims: i32::try_from(live_claims).unwrap_or(i32::MAX),
+                remaining_claims: i32::try_from(live_claims.max(presence.running_claims())).unwrap_or(i32::MAX),
             }),
             agent_connected: presence.session.is_some(),
         }
