@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use prost_reflect::DescriptorPool;
+use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use utopia_proto::{
     audit::v1::audit_service_server::AuditServiceServer,
@@ -34,14 +35,14 @@ use crate::{
 
 impl ControlPlane {
     /// Every gRPC service.
-    pub(super) fn services(&self, checker: &Checker) -> anyhow::Result<Routes> {
+    pub(super) fn services(&self, checker: &Checker, tracker: &TaskTracker) -> anyhow::Result<Routes> {
         let (store, hub, clock) = (&self.store, &self.hub, &self.clock);
         let (accounts, limits) = (&self.accounts, &self.limits);
         let iam = Iam { accounts: accounts.clone(), limits: limits.clone(), store: store.clone(), clock: clock.clone() };
         let account = AccountServer { accounts: accounts.clone(), limits: limits.clone(), store: store.clone() };
         let users = Users { accounts: accounts.clone(), store: store.clone(), hub: hub.clone(), changes: self.changes.clone() };
         let api_tokens = ApiTokens { store: store.clone(), sessions: self.sessions.clone(), clock: clock.clone() };
-        let hosts = self.hosts();
+        let hosts = self.hosts(tracker);
         let deletion = hosts.deletion.clone();
         let nodes = Nodes { store: store.clone(), hub: hub.clone(), join_tokens: self.join_tokens.clone(), deletion };
         let claims = Claims {
@@ -83,10 +84,15 @@ impl ControlPlane {
             .add_service(reflection().build_v1alpha()?))
     }
 
-    fn hosts(&self) -> Hosts {
+    fn hosts(&self, tracker: &TaskTracker) -> Hosts {
         let (store, hub, reports, agent_tokens) = (&self.store, &self.hub, &self.reports, &self.agent_tokens);
-        let deletion =
-            Deletion { store: store.clone(), hub: hub.clone(), reports: reports.clone(), agent_tokens: agent_tokens.clone() };
+        let deletion = Deletion {
+            store: store.clone(),
+            hub: hub.clone(),
+            reports: reports.clone(),
+            agent_tokens: agent_tokens.clone(),
+            tracker: tracker.clone(),
+        };
         Hosts {
             store: store.clone(),
             hub: hub.clone(),
@@ -94,6 +100,7 @@ impl ControlPlane {
             agent_tokens: agent_tokens.clone(),
             deletion,
             offline_after: Duration::from_secs(self.config.host_offline_after_seconds.into()),
+            tracker: tracker.clone(),
         }
     }
 }

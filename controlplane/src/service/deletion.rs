@@ -1,7 +1,9 @@
 //! The end of a node or host: its row, its link, its certificates and its agent token.
 
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::finish::finish;
 use crate::{
     auth::agent_token::AgentTokens,
     error::{Error, Result},
@@ -21,6 +23,8 @@ pub struct Deletion {
     pub reports: Reports,
     /// Refuses their tokens.
     pub agent_tokens: AgentTokens,
+    /// Has what must not stop halfway.
+    pub tracker: TaskTracker,
 }
 
 impl Deletion {
@@ -28,7 +32,12 @@ impl Deletion {
     ///
     /// # Errors
     /// `NotFound`; `FailedPrecondition` (`NodeHasClaims`) without force.
-    pub async fn delete(&self, kind: &'static str, id: Uuid, force: bool, trail: &Trail) -> Result<()> {
+    pub async fn delete(&self, kind: &'static str, id: Uuid, force: bool, trail: Trail) -> Result<()> {
+        let this = self.clone();
+        finish(&self.tracker, async move { this.delete_now(kind, id, force, &trail).await }).await
+    }
+
+    async fn delete_now(&self, kind: &'static str, id: Uuid, force: bool, trail: &Trail) -> Result<()> {
         match self.store.delete_node(id, force, self.hub.now(), trail).await? {
             DeleteNodeOutcome::Deleted => {
                 self.agent_tokens.revoke(id);

@@ -5,6 +5,7 @@ mod view;
 
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, async_trait};
 use utopia_certs::join_token::JoinToken;
 use utopia_proto::host::v1::{
@@ -14,7 +15,7 @@ use utopia_proto::host::v1::{
 };
 use uuid::Uuid;
 
-use super::{deletion::Deletion, validate};
+use super::{deletion::Deletion, finish::finish, validate};
 use crate::{
     auth::{Identity, agent_token::AgentTokens},
     error::{Error, Result},
@@ -38,6 +39,8 @@ pub struct Hosts {
     pub deletion: Deletion,
     /// A host that was silent for so long is offline.
     pub offline_after: Duration,
+    /// Has what must not stop halfway.
+    pub tracker: TaskTracker,
 }
 
 #[async_trait]
@@ -96,7 +99,7 @@ impl HostService for Hosts {
         let trail = Identity::trail(&request);
         let DeleteHostRequest { host_id, force } = request.into_inner();
         let host = self.find(&host_id).await?;
-        self.deletion.delete("host", host.node.id, force, &trail).await?;
+        self.deletion.delete("host", host.node.id, force, trail).await?;
         Ok(Response::new(()))
     }
 
@@ -124,9 +127,13 @@ impl HostService for Hosts {
         let trail = Identity::trail(&request);
         let id = validate::id("host", &request.get_ref().host_id)?;
         let token = agent_token()?;
-        let host = self.store.set_agent_token(id, to_keep(&token, &token.secret_hash()), self.hub.now(), &trail).await?;
-        let host = host.ok_or_else(|| Error::not_found("host", id))?;
-        self.agent_tokens.revoke(id);
+        let (this, new) = (self.clone(), token.clone());
+        let replacing = async move {
+            let host = this.store.set_agent_token(id, to_keep(&new, &new.secret_hash()), this.hub.now(), &trail).await?;
+            this.agent_tokens.revoke(id);
+            Ok(host)
+        };
+        let host = finish(&self.tracker, replacing).await?.ok_or_else(|| Error::not_found("host", id))?;
         tracing::info!(host = %id, "agent token replaced");
         Ok(Response::new(CreateHostResponse {
             host_id: id.to_string(),

@@ -96,7 +96,7 @@ impl NodeService for Nodes {
         let trail = Identity::trail(&request);
         let DeleteNodeRequest { id, force } = request.into_inner();
         let id = validate::id("node", &id)?;
-        self.deletion.delete("node", id, force, &trail).await?;
+        self.deletion.delete("node", id, force, trail).await?;
         Ok(Response::new(()))
     }
 }
