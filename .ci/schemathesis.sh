@@ -23,7 +23,8 @@ finish() {
 }
 trap finish EXIT
 
-if ! cmp -s "$requirements" "$venv/installed.txt"; then
+# Programs of an environment that was moved do not start.
+if ! cmp -s "$requirements" "$venv/installed.txt" || ! "$venv/bin/schemathesis" --version >/dev/null 2>&1; then
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
