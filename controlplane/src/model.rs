@@ -237,6 +237,15 @@ impl PageRequest {
     pub fn offset(self) -> i64 {
         i64::from(self.page - 1) * i64::from(self.limit)
     }
+
+    /// The page of a whole list.
+    #[must_use]
+    pub fn cut<T>(self, all: Vec<T>) -> Page<T> {
+        let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
+        let offset = usize::try_from(self.offset()).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        Page { items: all.into_iter().skip(offset).take(limit).collect(), total }
+    }
 }
 
 /// A window of a list with the length of the whole.

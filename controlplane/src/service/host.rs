@@ -191,10 +191,7 @@ impl Hosts {
                 ids.push(host.id);
             }
         }
-        let total = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        let offset = usize::try_from(window.offset()).unwrap_or(usize::MAX);
-        let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
-        let ids = ids.into_iter().skip(offset).take(limit).collect::<Vec<_>>();
+        let Page { items: ids, total } = window.cut(ids);
         Ok(Page { items: self.store.hosts_by_id(&ids).await?, total })
     }
 }

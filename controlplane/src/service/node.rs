@@ -115,12 +115,8 @@ impl Nodes {
     /// A page of the nodes in one state. Who is connected is known in memory, so the page is cut here.
     async fn in_state(&self, state: NodeState, window: PageRequest) -> Result<Page<Node>> {
         let index = self.store.node_index().await?;
-        let ids =
-            index.into_iter().filter(|(id, _, stage)| self.state(*id, *stage) == state).map(|(id, ..)| id).collect::<Vec<_>>();
-        let total = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        let offset = usize::try_from(window.offset()).unwrap_or(usize::MAX);
-        let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
-        let ids = ids.into_iter().skip(offset).take(limit).collect::<Vec<_>>();
+        let in_state = index.into_iter().filter(|(id, _, stage)| self.state(*id, *stage) == state);
+        let Page { items: ids, total } = window.cut(in_state.map(|(id, ..)| id).collect());
         let mut items = self.store.nodes_by_id(&ids).await?;
         items.sort_by(|a, b| (&a.hostname, a.id).cmp(&(&b.hostname, b.id)));
         Ok(Page { items, total })

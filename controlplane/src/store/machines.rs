@@ -93,11 +93,7 @@ impl Store {
             sqlx::query(select_machines!("where ($1 = '' or status = $1) and ($2 = '' or role = $2) order by created_at, id"));
         let rows = query.bind(status).bind(role).fetch_all(&mut *connection).await.doing(CONTEXT)?;
         let all = rows.iter().map(read).collect::<Result<Vec<_>, _>>().doing(CONTEXT)?;
-        let asked = all.into_iter().filter(|machine| filter.labels.matches(&machine.spec.labels)).collect::<Vec<_>>();
-        let total = i64::try_from(asked.len()).unwrap_or(i64::MAX);
-        let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        Ok(Page { items: asked.into_iter().skip(offset).take(limit).collect(), total })
+        Ok(page.cut(all.into_iter().filter(|machine| filter.labels.matches(&machine.spec.labels)).collect()))
     }
 
     /// Replaces what is known of a machine.
