@@ -11,8 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::agent::Join;
-use crate::args;
+use crate::peer::{Join, dial_address};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_LINE_BYTES: usize = 1 << 20;
@@ -42,37 +41,60 @@ struct ClaimStatus {
 
 /// The API, as somebody who has logged in.
 #[derive(Debug)]
-pub(crate) struct Api {
+pub struct Api {
     http: reqwest::Client,
     address: SocketAddr,
     token: String,
 }
 
 impl Api {
-    pub(crate) async fn log_in(address: SocketAddr, username: &str, password_file: &Path) -> anyhow::Result<Self> {
-        let password = std::fs::read_to_string(password_file);
-        let password = password.with_context(|| format!("cannot read the password from {}", password_file.display()))?;
+    /// A client of the loopback.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn client() -> anyhow::Result<reqwest::Client> {
         // The client wants its provider named although nothing here is TLS.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(REQUEST_TIMEOUT).build()?;
-        let mut api = Self { http, address, token: String::new() };
+        Ok(reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(REQUEST_TIMEOUT).build()?)
+    }
+
+    /// Logs in with the password that the file holds.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the server refuses.
+    pub async fn log_in(address: SocketAddr, username: &str, password_file: &Path) -> anyhow::Result<Self> {
+        let password = std::fs::read_to_string(password_file);
+        let password = password.with_context(|| format!("cannot read the password from {}", password_file.display()))?;
+        let mut api = Self { http: Self::client()?, address, token: String::new() };
         let credentials = json!({"username": username, "password": password.trim_end()});
         let login: Login = api.post("/api/auth/login", &credentials).await.context("cannot log in")?;
         api.token = login.token;
         Ok(api)
     }
 
+    /// The token of who has logged in.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// A join token for so many agents.
-    pub(crate) async fn join_token(&self, agents: u32, server: SocketAddr) -> anyhow::Result<Join> {
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn join_token(&self, agents: u32, server: SocketAddr) -> anyhow::Result<Join> {
         let wanted = json!({"max_uses": agents, "description": "load test"});
         let JoinToken { token, ca_hash } = self.post("/api/join-tokens", &wanted).await.context("cannot make a join token")?;
-        Ok(Join { server: args::server(server)?, token, ca_hash })
+        Ok(Join { server: dial_address(server)?, token, ca_hash })
     }
 
     /// Makes a claim for one GPU and waits until it runs; answers its id and how long that took.
-    pub(crate) async fn place_claim(&self) -> anyhow::Result<(String, Duration)> {
+    ///
+    /// # Errors
+    /// When the server refuses, or the claim ends before it runs.
+    pub async fn place_claim(&self) -> anyhow::Result<(String, Duration)> {
         let begun = Instant::now();
         let spec = json!({"image": "simulated:1", "resources": {"gpuCount": 1}});
         let claim: Claim = self.post("/api/gpu-claims", &json!({ "spec": spec })).await?;
@@ -95,15 +117,27 @@ impl Api {
         bail!("claim {} is not watched any more", claim.id)
     }
 
-    pub(crate) async fn delete_claim(&self, id: &str) -> anyhow::Result<()> {
+    /// Deletes a claim.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn delete_claim(&self, id: &str) -> anyhow::Result<()> {
         self.send(Method::DELETE, &format!("/api/gpu-claims/{id}"), None).await.map(drop)
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> anyhow::Result<T> {
+    /// Posts JSON, and reads the answer as JSON.
+    ///
+    /// # Errors
+    /// When the server refuses, or answers something else.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> anyhow::Result<T> {
         Ok(self.send(Method::POST, path, Some(body)).await?.json().await?)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Response> {
+    /// Asks for something.
+    ///
+    /// # Errors
+    /// When the server refuses, with its reason.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Response> {
         let mut request = self.http.request(method, format!("http://{}{path}", self.address));
         request = request.header("accept", "application/x-ndjson, application/json");
         if !self.token.is_empty() {

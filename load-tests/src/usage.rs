@@ -10,16 +10,19 @@ const TICKS_PER_SECOND: u64 = 100;
 
 /// What a process uses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Resident memory in KiB.
-    pub(crate) resident_kib: u64,
+    pub resident_kib: u64,
     /// User and system time since its start.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
 }
 
 impl Usage {
     /// What it uses now.
-    pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn of(pid: u32) -> anyhow::Result<Self> {
         let read = |file: &str| {
             let path = format!("/proc/{pid}/{file}");
             fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))

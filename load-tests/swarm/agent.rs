@@ -14,6 +14,7 @@ use tonic::Streaming;
 use utopia_agent::backoff::Backoff;
 use utopia_agent::dial::{self, Server};
 use utopia_certs::tls;
+use utopia_load_tests::peer::Join;
 use utopia_proto::codec::MAX_FRAME_BYTES;
 use utopia_proto::link::v1::agent_frame::Frame;
 use utopia_proto::link::v1::agent_link_client::AgentLinkClient;
@@ -28,14 +29,6 @@ const BACKOFF_BASE: Duration = Duration::from_millis(200);
 const BACKOFF_CAP: Duration = Duration::from_secs(10);
 /// A share of the interval by which heartbeats vary, either way, as with the real agent.
 const HEARTBEAT_JITTER: f64 = 0.1;
-
-/// How to join a control plane.
-#[derive(Debug, Clone)]
-pub(crate) struct Join {
-    pub(crate) server: Server,
-    pub(crate) token: String,
-    pub(crate) ca_hash: String,
-}
 
 /// What all agents share.
 #[derive(Debug)]

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
+use utopia_load_tests::api::Api;
+use utopia_load_tests::peer::{Join, Peer, sibling};
+use utopia_load_tests::usage::Usage;
 
-use crate::agent::Join;
-use crate::api::Api;
 use crate::args::{ClaimLoad, Settings};
-use crate::baseline::Baseline;
 use crate::meter::{Percentiles, Tally};
-use crate::process::Usage;
 use crate::swarm::{self, Swarm};
 
 /// GPUs of a simulated machine.
@@ -73,8 +72,8 @@ pub(crate) async fn all(settings: &Settings) -> anyhow::Result<Vec<Measured>> {
     let join = api.join_token(load.agents, load.server).await?;
     let mut measured = vec![one("control plane", settings, join, load.server_pid, Some(&api)).await?];
     if load.baseline {
-        let baseline = Baseline::start().await?;
-        measured.push(one("bare server", settings, baseline.join.clone(), Some(baseline.pid), None).await?);
+        let bare = Peer::start(&sibling("utopia-bare")?, &["link"]).await?;
+        measured.push(one("bare server", settings, bare.join()?, Some(bare.pid), None).await?);
     }
     Ok(measured)
 }

@@ -8,8 +8,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use utopia_load_tests::peer::Join;
 
-use crate::agent::{Agent, Join, Shared};
+use crate::agent::{Agent, Shared};
 use crate::meter::{Meter, Present};
 
 /// Also enough for the most agents on two slow cores.

@@ -4,18 +4,14 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use futures_util::{Stream, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +21,7 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 use utopia_certs::tls::{self, ClientAuth, ServerIdentity};
 use utopia_certs::{Authority, Csr, JoinToken};
 use utopia_gateway::listener;
+use utopia_load_tests::peer::Ready;
 use utopia_proto::codec::MAX_FRAME_BYTES;
 use utopia_proto::link::v1::agent_frame::Frame;
 use utopia_proto::link::v1::agent_link_server::{AgentLink, AgentLinkServer};
@@ -34,43 +31,12 @@ use utopia_proto::link::v1::{
 };
 use uuid::Uuid;
 
-use crate::agent::Join;
-use crate::args;
-
 /// As the control plane has them.
 const HEARTBEAT_INTERVAL_MS: u32 = 5_000;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HANDSHAKES: usize = 1024;
-
-/// What the server says on standard output once it listens.
-#[derive(Serialize, Deserialize)]
-struct Ready {
-    address: SocketAddr,
-    token: String,
-    ca_hash: String,
-}
-
-/// A bare server in a process of its own, which ends when this is dropped.
-pub(crate) struct Baseline {
-    pub(crate) join: Join,
-    pub(crate) pid: u32,
-    _process: Child,
-}
-
-impl Baseline {
-    /// Starts one, and waits until it listens.
-    pub(crate) async fn start() -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let mut process = Command::new(program).arg("baseline").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-        let pid = process.id().context("the bare server has ended")?;
-        let mut lines = BufReader::new(process.stdout.take().context("the bare server has no output")?).lines();
-        let line = lines.next_line().await?.context("the bare server did not start")?;
-        let Ready { address, token, ca_hash } = serde_json::from_str(&line)?;
-        Ok(Self { join: Join { server: args::server(address)?, token, ca_hash }, pid, _process: process })
-    }
-}
 
 /// Serves until cancelled.
 pub(crate) async fn serve(address: SocketAddr, cancel: CancellationToken) -> anyhow::Result<()> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 use serde::Serialize;
-use utopia_agent::dial::Server;
 
 /// Simulated agents over the real protocol
 #[derive(Debug, Parser)]
@@ -24,8 +23,6 @@ pub(crate) enum Command {
     Heartbeat(Heartbeat),
     /// Place claims over the JSON API, and tell how long they take to Running
     Claims(Claims),
-    /// Serve the link and nothing else: what the others compare with
-    Baseline(Listen),
 }
 
 /// What every run needs.
@@ -103,13 +100,6 @@ pub(crate) struct ClaimLoad {
     pub(crate) in_flight: u32,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Listen {
-    /// Where; port 0 takes a free one
-    #[arg(long = "listen", default_value = "127.0.0.1:0", value_parser = loopback, value_name = "ADDR")]
-    pub(crate) address: SocketAddr,
-}
-
 /// A run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Settings {
@@ -149,11 +139,6 @@ impl From<Claims> for Settings {
     }
 }
 
-/// The gRPC address as agents dial it.
-pub(crate) fn server(address: SocketAddr) -> anyhow::Result<Server> {
-    Ok(format!("https://{address}").parse()?)
-}
-
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|_| "it looks like 127.0.0.1:8443".to_owned())?;
     if address.ip().is_loopback() {
@@ -178,7 +163,6 @@ mod tests {
             &["idle", "--agents", "9001"],
             &["idle", "--seconds", "3601"],
             &["claims", "--claims", "10001"],
-            &["baseline", "--listen", "0.0.0.0:0"],
         ] {
             assert!(parse(refused).is_err(), "{refused:?}");
         }

@@ -4,13 +4,10 @@
 //! limit, so that no run goes on without end.
 
 mod agent;
-mod api;
 mod args;
-mod baseline;
 mod machine;
 mod measure;
 mod meter;
-mod process;
 mod report;
 mod swarm;
 
@@ -38,7 +35,6 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command, cancel: CancellationToken) -> anyhow::Result<()> {
     let (mode, settings) = match command {
-        Command::Baseline(listen) => return baseline::serve(listen.address, cancel).await,
         Command::Idle(load) => ("idle", load.into()),
         Command::Heartbeat(heartbeat) => ("heartbeat", heartbeat.into()),
         Command::Claims(claims) => ("claims", claims.into()),

@@ -1,0 +1,53 @@
+//! `utopia-bare`: servers that do the same work as ours with nothing behind it, for comparison.
+//!
+//! Each says where it listens on the first line of its output, and ends when it is interrupted.
+
+mod link;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+use utopia_gateway::telemetry::{self, LogFormat};
+
+/// The same as the control plane's, so that memory can be compared.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Servers with nothing behind them, to compare with
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Where; port 0 takes a free one
+    #[arg(long, global = true, default_value = "127.0.0.1:0", value_parser = loopback, value_name = "ADDR")]
+    listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The agents' link: lets in whoever asks, welcomes, and answers heartbeats
+    Link,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::init(LogFormat::Text, "warn");
+    let cancel = CancellationToken::new();
+    utopia_gateway::process::main(Box::pin(run(cli, cancel.clone())), cancel).await
+}
+
+async fn run(cli: Cli, cancel: CancellationToken) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Link => link::serve(cli.listen, cancel).await,
+    }
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "it looks like 127.0.0.1:9000".to_owned())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("only the loopback is served".to_owned()) }
+}

@@ -1,0 +1,155 @@
+//! A control plane of a run's own: a process with a data directory that is gone afterwards.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::api::Api;
+use crate::peer::{Join, sibling};
+
+/// How long it may take to be ready, also with the rows of many nodes.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Below the ephemeral ports, which storms of connections take.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+
+/// What is on, as in production, but with limits that no run reaches.
+const LIMITS: &str = "login=100000000,general=1000000000,admin=1000000000";
+
+/// A control plane.
+#[derive(Debug)]
+pub struct ControlPlane {
+    /// Where gRPC is.
+    pub grpc: SocketAddr,
+    /// Where the JSON API is.
+    pub http: SocketAddr,
+    /// Where gRPC is for gateways of their own processes.
+    pub internal: SocketAddr,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    directory: TempDir,
+    process: Child,
+}
+
+impl ControlPlane {
+    /// Starts the program beside this one, with further arguments, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+        let program = sibling("utopia-controlplane")?;
+        let directory = tempfile::tempdir()?;
+        let (grpc, http, internal) = (free_address()?, free_address()?, free_address()?);
+        let mut all: Vec<OsString> = vec!["--data-dir".into(), directory.path().join("data").into()];
+        for (name, address) in [("--grpc-addr", grpc), ("--http-addr", http), ("--internal-addr", internal)] {
+            all.extend([name.into(), address.to_string().into()]);
+        }
+        all.extend(["--limits".into(), LIMITS.into()]);
+        all.extend(arguments.iter().map(OsString::from));
+        let process = spawn(&program, &all)?;
+        let mut control_plane = Self { grpc, http, internal, program, arguments: all, directory, process };
+        control_plane.wait_ready().await?;
+        Ok(control_plane)
+    }
+
+    /// Its process.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.process.id().context("the control plane has ended")
+    }
+
+    /// The file that holds the administrator's password.
+    #[must_use]
+    pub fn password_file(&self) -> PathBuf {
+        self.data_dir().join("admin-password")
+    }
+
+    /// Where its data are.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Its JSON API, as the administrator.
+    ///
+    /// # Errors
+    /// When the log-in fails.
+    pub async fn api(&self) -> anyhow::Result<Api> {
+        Api::log_in(self.http, "admin", &self.password_file()).await
+    }
+
+    /// A join token for so many agents.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn join(&self, agents: u32) -> anyhow::Result<Join> {
+        self.api().await?.join_token(agents, self.grpc).await
+    }
+
+    /// Ends it as `kill -9` does.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await.context("the control plane cannot be killed")
+    }
+
+    /// Starts it again with the same data and addresses, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.process = spawn(&self.program, &self.arguments)?;
+        self.wait_ready().await
+    }
+
+    async fn wait_ready(&mut self) -> anyhow::Result<()> {
+        let url = format!("http://{}/ready", self.http);
+        let ask = async {
+            loop {
+                if let Some(status) = self.process.try_wait()? {
+                    bail!("the control plane ended with {status}");
+                }
+                let answer = Api::client()?.get(&url).send().await;
+                if answer.is_ok_and(|answer| answer.status().is_success()) {
+                    return Ok(());
+                }
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+        };
+        tokio::time::timeout(START_TIMEOUT, ask).await.context("the control plane is not ready")?
+    }
+}
+
+fn spawn(program: &PathBuf, arguments: &[OsString]) -> anyhow::Result<Child> {
+    let mut command = Command::new(program);
+    command.args(arguments).env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command.spawn().with_context(|| format!("cannot start {}", program.display()))
+}
+
+/// An address of the loopback that nobody uses now.
+///
+/// # Errors
+/// When there is none.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 1_000).unwrap_or(0) * 10;
+    for _ in PORTS {
+        let offset = (first + NEXT.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no port of {PORTS:?} is free")
+}
