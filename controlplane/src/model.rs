@@ -1,6 +1,7 @@
 //! What the control plane remembers: users, nodes, join tokens and claims, as the store gives them. No I/O, no gRPC.
 
 pub mod audit;
+pub mod gpu;
 pub mod host;
 pub mod machine;
 pub mod people;
@@ -16,6 +17,7 @@ use utopia_proto::{
 };
 use uuid::Uuid;
 
+pub use gpu::{Gpu, GpuSet};
 pub use people::User;
 
 /// What a person may do, ascending.

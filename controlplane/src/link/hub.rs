@@ -14,8 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, mpsc};
 use tonic::{Code, Status};
 use utopia_proto::link::v1::{
-    Cancel, Command, Drain, Failure, GpuFacts, Hello, MachineFacts, command::Action, command_result::Outcome,
-    control_frame::Frame,
+    Cancel, Command, Drain, Failure, Hello, MachineFacts, command::Action, command_result::Outcome, control_frame::Frame,
 };
 use uuid::Uuid;
 
@@ -23,7 +22,7 @@ use super::Session;
 use crate::{
     clock::Clock,
     error::{Error, Result},
-    model::Node,
+    model::{Gpu, Node},
     telemetry::{self, Metrics},
 };
 
@@ -55,7 +54,7 @@ pub struct Known {
     /// As last reported.
     pub facts: Arc<MachineFacts>,
     /// As last reported, by index.
-    pub gpus: Arc<[GpuFacts]>,
+    pub gpus: Arc<[Gpu]>,
     /// Since when it has been connected, or not; in the future while it is awaited after a start.
     pub changed_at: Timestamp,
     /// Its session while it is connected.
@@ -80,7 +79,7 @@ impl Hub {
             known.entry(node.id).or_insert_with(|| Known {
                 hostname: node.hostname.into(),
                 facts: Arc::new(node.facts),
-                gpus: node.gpus.into(),
+                gpus: Gpu::list(node.gpus),
                 changed_at: awaited_until,
                 session: None,
             });
@@ -226,7 +225,7 @@ impl Known {
     /// Whether these facts are the ones known.
     #[must_use]
     pub fn has_facts(&self, hello: &Hello) -> bool {
-        hello.facts.as_ref().is_none_or(|facts| *facts == *self.facts) && *hello.gpus == *self.gpus
+        hello.facts.as_ref().is_none_or(|facts| *facts == *self.facts) && Gpu::are_described(&self.gpus, &hello.gpus)
     }
 
     fn set_facts(&mut self, hello: Hello) -> bool {
@@ -237,7 +236,7 @@ impl Known {
             self.hostname = facts.hostname.as_str().into();
             self.facts = Arc::new(facts);
         }
-        self.gpus = hello.gpus.into();
+        self.gpus = Gpu::list(hello.gpus);
         true
     }
 }

@@ -98,7 +98,6 @@ impl Executor {
         let now = self.hub.now();
         let (id, changed) = match step {
             Step::Place { claim, generation, node, gpus } => {
-                let gpus = gpus.iter().map(|uuid| uuid.to_string()).collect::<Vec<_>>();
                 let placed = self.store.place_claim(claim, generation, node, &gpus, now).await?;
                 if let PlaceOutcome::Placed { epoch } = placed {
                     tracing::info!(%claim, %node, epoch, gpus = gpus.len(), "claim placed");

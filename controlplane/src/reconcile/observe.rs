@@ -1,13 +1,15 @@
 //! The nodes as their links and their administrators show them, for the planner.
 
+use std::sync::Arc;
+
 use utopia_proto::link::v1::GpuReading;
 use uuid::Uuid;
 
-use super::plan::{GpuView, NodeView};
+use super::plan::NodeView;
 use crate::{
     error::Result,
     link::{Hub, hub::Known},
-    model::host::MaintenanceClaims,
+    model::{GpuSet, host::MaintenanceClaims},
     store::Store,
 };
 
@@ -22,19 +24,7 @@ pub async fn nodes(hub: &Hub, store: &Store) -> Result<Vec<NodeView>> {
 
 fn view(id: Uuid, known: Known, maintenance: Option<MaintenanceClaims>) -> NodeView {
     let Known { hostname, gpus, changed_at, session, .. } = known;
-    let gpu = |(at, gpu): (usize, &utopia_proto::link::v1::GpuFacts), readings: &[GpuReading]| {
-        let reading = readings.get(at);
-        GpuView {
-            uuid: gpu.uuid.as_str().into(),
-            index: gpu.index,
-            name: gpu.name.as_str().into(),
-            memory_bytes: gpu.memory_bytes,
-            faulty: reading.is_some_and(|reading| reading.faulty),
-            busy: reading.is_some_and(|reading| reading.foreign_use || reading.locally_allocated),
-        }
-    };
     let Some(session) = session else {
-        let gpus = gpus.iter().enumerate().map(|entry| gpu(entry, &[])).collect();
         return NodeView {
             id,
             hostname,
@@ -44,7 +34,9 @@ fn view(id: Uuid, known: Known, maintenance: Option<MaintenanceClaims>) -> NodeV
             runtime_ready: false,
             inventory_complete: false,
             gpus,
-            containers: std::sync::Arc::default(),
+            faulty: GpuSet::default(),
+            busy: GpuSet::default(),
+            containers: Arc::default(),
         };
     };
     let view = session.view();
@@ -58,7 +50,14 @@ fn view(id: Uuid, known: Known, maintenance: Option<MaintenanceClaims>) -> NodeV
         // Before the first heartbeat nothing is known of the runtime, and nothing is concluded.
         runtime_ready: view.heartbeat.as_ref().is_none_or(|heartbeat| heartbeat.runtime_ready),
         inventory_complete: view.inventory_complete && view.heartbeat.is_some(),
-        gpus: gpus.iter().enumerate().map(|entry| gpu(entry, readings)).collect(),
+        gpus,
+        faulty: which(readings, |reading| reading.faulty),
+        busy: which(readings, |reading| reading.foreign_use || reading.locally_allocated),
         containers: view.containers.clone(),
     }
+}
+
+/// The GPUs of which something is read.
+fn which(readings: &[GpuReading], is_so: impl Fn(&GpuReading) -> bool) -> GpuSet {
+    readings.iter().enumerate().filter(|(_, reading)| is_so(reading)).map(|(place, _)| place).collect()
 }

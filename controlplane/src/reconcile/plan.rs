@@ -16,7 +16,7 @@ use utopia_proto::{claim::v1::ClaimPhase, link::v1::ContainerState};
 use uuid::Uuid;
 
 pub use self::explain::explain;
-use crate::model::{Claim, LedgerRow, host::MaintenanceClaims};
+use crate::model::{Claim, Gpu, GpuSet, LedgerRow, host::MaintenanceClaims};
 
 /// All that a pass looks at.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +72,12 @@ pub struct NodeView {
     pub runtime_ready: bool,
     /// All of its containers have been reported in this session; before that, a missing one says nothing.
     pub inventory_complete: bool,
-    /// Its GPUs.
-    pub gpus: Vec<GpuView>,
+    /// Its GPUs, by index.
+    pub gpus: Arc<[Gpu]>,
+    /// Those that cannot be read.
+    pub faulty: GpuSet,
+    /// Those that something other than a claim uses.
+    pub busy: GpuSet,
     /// Its containers, those of the node API included.
     pub containers: Arc<Containers>,
 }
@@ -90,23 +94,6 @@ impl NodeView {
     }
 }
 
-/// A GPU as its node reports it.
-#[derive(Debug, Clone)]
-pub struct GpuView {
-    /// The key.
-    pub uuid: Arc<str>,
-    /// Index on the machine.
-    pub index: u32,
-    /// The product name.
-    pub name: Arc<str>,
-    /// Its memory.
-    pub memory_bytes: u64,
-    /// It cannot be read.
-    pub faulty: bool,
-    /// Something other than a claim uses it.
-    pub busy: bool,
-}
-
 /// One thing to do. A step with a generation holds only while the claim's row still has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -119,7 +106,7 @@ pub enum Step {
         /// The node.
         node: Uuid,
         /// The GPUs' keys, by index; none for a claim without GPUs.
-        gpus: Vec<Arc<str>>,
+        gpus: Vec<String>,
     },
     /// Write down why the claim still waits.
     Wait {

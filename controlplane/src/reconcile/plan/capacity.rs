@@ -6,7 +6,6 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, BinaryHeap, HashMap, HashSet},
-    sync::Arc,
 };
 
 use utopia_proto::{claim::v1::ClaimPhase, link::v1::ContainerPhase};
@@ -15,6 +14,7 @@ use super::{
     NodeView, Placement, Snapshot,
     shape::{Filter, Shape},
 };
+use crate::model::GpuSet;
 
 /// How many GPUs there are of each kind, by kind; kinds without any are left out.
 type Profile = Box<[(usize, usize)]>;
@@ -25,7 +25,7 @@ pub(super) struct Capacity<'a> {
     placement: Placement,
     kinds: Kinds<'a>,
     /// For each node its free GPUs, by index.
-    free: Vec<Vec<Gpu<'a>>>,
+    free: Vec<Vec<Free<'a>>>,
     /// All GPUs that a node has, free or not; one entry for nodes that are alike.
     totals: HashSet<Profile>,
     groups: Groups,
@@ -35,8 +35,8 @@ pub(super) struct Capacity<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Gpu<'a> {
-    uuid: &'a Arc<str>,
+struct Free<'a> {
+    uuid: &'a str,
     kind: usize,
 }
 
@@ -50,12 +50,12 @@ impl<'a> Capacity<'a> {
         for (position, node) in snapshot.nodes.iter().enumerate() {
             let mut gpus = Vec::new();
             if node.is_usable() {
-                let mut by_index: Vec<_> = node.gpus.iter().collect();
-                by_index.sort_by_key(|gpu| gpu.index);
-                let all: Vec<_> = by_index.iter().map(|gpu| kinds.of(&gpu.name, gpu.memory_bytes)).collect();
-                let all_with_kind = by_index.iter().zip(&all);
-                let free = all_with_kind.filter(|(gpu, _)| !gpu.faulty && !gpu.busy && !held.contains(&*gpu.uuid));
-                gpus.extend(free.map(|(gpu, kind)| Gpu { uuid: &gpu.uuid, kind: *kind }));
+                let all: Vec<_> = node.gpus.iter().map(|gpu| kinds.of(&gpu.name, gpu.memory_bytes)).collect();
+                let usable = GpuSet::first(all.len()).without(node.faulty).without(node.busy);
+                let mut free: Vec<_> = usable.places().filter(|place| !held.contains(&*node.gpus[*place].uuid)).collect();
+                free.sort_by_key(|place| node.gpus[*place].index);
+                let free = free.into_iter();
+                gpus.extend(free.map(|place| Free { uuid: &node.gpus[place].uuid, kind: all[place] }));
                 groups.insert(&profile(gpus.iter().map(|gpu| gpu.kind)), position);
                 totals.insert(profile(all.into_iter()));
             }
@@ -67,7 +67,7 @@ impl<'a> Capacity<'a> {
     }
 
     /// Takes GPUs out for a claim: the node and the keys, by index. None when no node has them.
-    pub(super) fn take(&mut self, shape: &Shape<'a>) -> Option<(&'a NodeView, Vec<Arc<str>>)> {
+    pub(super) fn take(&mut self, shape: &Shape<'a>) -> Option<(&'a NodeView, Vec<String>)> {
         if shape.gpu_count == 0 {
             let position = self.idlest.next()?;
             return Some((self.nodes.get(position)?, Vec::new()));
@@ -80,7 +80,7 @@ impl<'a> Capacity<'a> {
         free.retain(|gpu| {
             let is_taken = taken.len() < shape.gpu_count && admitted[gpu.kind];
             if is_taken {
-                taken.push(Arc::clone(gpu.uuid));
+                taken.push(gpu.uuid.to_owned());
             }
             !is_taken
         });

@@ -5,13 +5,13 @@ use std::{cmp::Ordering, collections::HashSet};
 use utopia_proto::claim::v1::{ClaimExplanation, ClaimPhase, GpuExplanation, NodeExplanation};
 
 use super::{
-    GpuView, NodeView, Snapshot,
+    NodeView, Snapshot,
     capacity::held_gpus,
     queue::{self, Outlook, Refusal},
     reason,
     shape::{Matcher, Shape},
 };
-use crate::model::Claim;
+use crate::model::{Claim, Gpu};
 
 /// Why the claim waits, or where it is: its place in the queue, and what each node and GPU lacks.
 #[must_use]
@@ -76,7 +76,7 @@ fn outlook_refusal(shape: &Shape<'_>, snapshot: &Snapshot<'_>) -> Option<Refusal
 }
 
 fn explain_node(node: &NodeView, shape: &Shape<'_>, matcher: &Matcher, held: &HashSet<&str>) -> NodeExplanation {
-    let mut gpus: Vec<_> = node.gpus.iter().map(|gpu| explain_gpu(gpu, matcher, held)).collect();
+    let mut gpus: Vec<_> = (0..node.gpus.len()).map(|place| explain_gpu(node, place, matcher, held)).collect();
     gpus.sort_by_key(|gpu| gpu.index);
     let free = gpus.iter().filter(|gpu| gpu.fits).count();
     let hindrance = hindrance(node, shape, free);
@@ -108,14 +108,15 @@ fn hindrance(node: &NodeView, shape: &Shape<'_>, free: usize) -> Option<(&'stati
     }
 }
 
-fn explain_gpu(gpu: &GpuView, matcher: &Matcher, held: &HashSet<&str>) -> GpuExplanation {
+fn explain_gpu(node: &NodeView, place: usize, matcher: &Matcher, held: &HashSet<&str>) -> GpuExplanation {
+    let gpu = &node.gpus[place];
     let reason = mismatch(gpu, matcher).or_else(|| {
-        if gpu.faulty {
+        if node.faulty.contains(place) {
             Some("Faulty")
         } else if held.contains(&*gpu.uuid) {
             Some("Allocated")
         } else {
-            gpu.busy.then_some("Busy")
+            node.busy.contains(place).then_some("Busy")
         }
     });
     GpuExplanation {
@@ -127,7 +128,7 @@ fn explain_gpu(gpu: &GpuView, matcher: &Matcher, held: &HashSet<&str>) -> GpuExp
 }
 
 /// Why the GPU can never be given to such a claim.
-fn mismatch(gpu: &GpuView, matcher: &Matcher) -> Option<&'static str> {
+fn mismatch(gpu: &Gpu, matcher: &Matcher) -> Option<&'static str> {
     if !matcher.admits_name(&gpu.name.to_lowercase()) {
         Some("ModelMismatch")
     } else if !matcher.admits_memory(gpu.memory_bytes) {

@@ -15,8 +15,8 @@ use utopia_proto::{
 };
 use uuid::Uuid;
 
-use super::{GpuView, NodeView, Placement, Settings, Snapshot, Step, plan};
-use crate::model::{Claim, LedgerRow, host::MaintenanceClaims};
+use super::{NodeView, Placement, Settings, Snapshot, Step, plan};
+use crate::model::{Claim, Gpu, GpuSet, LedgerRow, host::MaintenanceClaims};
 
 const GIB: u64 = 1024 * 1024 * 1024;
 
@@ -78,6 +78,11 @@ fn gpu_id(node: usize, index: usize) -> String {
 
 /// Node `gpu-NN`, online for an hour, with GPUs of model A100 and 40 GiB.
 fn node(number: usize, gpus: usize) -> NodeView {
+    node_of(number, (0..gpus).map(|index| gpu(number, index, "NVIDIA A100-SXM4-40GB", 40)))
+}
+
+/// The same with these GPUs.
+fn node_of(number: usize, gpus: impl IntoIterator<Item = Gpu>) -> NodeView {
     NodeView {
         id: node_id(number),
         hostname: format!("gpu-{number:02}").into(),
@@ -86,20 +91,15 @@ fn node(number: usize, gpus: usize) -> NodeView {
         changed_at: seconds_ago(3600),
         runtime_ready: true,
         inventory_complete: true,
-        gpus: (0..gpus).map(|index| gpu(number, index, "NVIDIA A100-SXM4-40GB", 40)).collect(),
+        gpus: gpus.into_iter().collect(),
+        faulty: GpuSet::default(),
+        busy: GpuSet::default(),
         containers: Arc::default(),
     }
 }
 
-fn gpu(node: usize, index: usize, name: &str, memory_gib: u64) -> GpuView {
-    GpuView {
-        uuid: gpu_id(node, index).into(),
-        index: index.try_into().unwrap(),
-        name: name.into(),
-        memory_bytes: memory_gib * GIB,
-        faulty: false,
-        busy: false,
-    }
+fn gpu(node: usize, index: usize, name: &str, memory_gib: u64) -> Gpu {
+    Gpu { uuid: gpu_id(node, index).into(), index: index.try_into().unwrap(), name: name.into(), memory_bytes: memory_gib * GIB }
 }
 
 fn offline(number: usize, since: Timestamp) -> NodeView {
@@ -185,7 +185,7 @@ fn wants(mut claim: Claim, model: &str, memory_mb: i64) -> Claim {
 }
 
 fn place(claim: usize, node: usize, gpus: &[usize]) -> Step {
-    let gpus = gpus.iter().map(|index| gpu_id(node, *index).into()).collect();
+    let gpus = gpus.iter().map(|index| gpu_id(node, *index)).collect();
     Step::Place { claim: claim_id(claim), generation: 7, node: node_id(node), gpus }
 }
 

@@ -179,7 +179,7 @@ impl Hosts {
     /// The readings by the GPU's key; they come in the order in which the agent named its GPUs.
     fn readings(&self, id: Uuid, presence: &Presence) -> HashMap<String, GpuReading> {
         let (Some(heartbeat), Some(known)) = (&presence.heartbeat, self.hub.node(id)) else { return HashMap::new() };
-        known.gpus.iter().map(|gpu| gpu.uuid.clone()).zip(heartbeat.gpus.iter().copied()).collect()
+        known.gpus.iter().map(|gpu| gpu.uuid.to_string()).zip(heartbeat.gpus.iter().copied()).collect()
     }
 }
 

@@ -13,9 +13,9 @@ fn every_node_and_gpu_says_what_it_lacks() {
     let mut gpus: Vec<_> = (0..6).map(|index| gpu(2, index, "NVIDIA A100", 80)).collect();
     gpus[0].name = "NVIDIA T4".into();
     gpus[1].memory_bytes = 40 * GIB;
-    gpus[2].faulty = true;
-    gpus[4].busy = true;
-    let mixed = NodeView { gpus, ..node(2, 0) };
+    let mut mixed = node_of(2, gpus);
+    mixed.faulty.insert(2);
+    mixed.busy.insert(4);
     let without_runtime = NodeView { runtime_ready: false, ..node(3, 1) };
     let arriving = NodeView { inventory_complete: false, ..node(4, 1) };
     let mut world =

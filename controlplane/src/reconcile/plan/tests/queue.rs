@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn a_claim_takes_free_gpus_by_index() {
     let mut node = node(1, 8);
-    node.gpus.reverse();
-    node.gpus[7].busy = true; // index 0
-    node.gpus[5].faulty = true; // index 2
+    node.gpus = node.gpus.iter().rev().cloned().collect();
+    node.busy.insert(7); // index 0
+    node.faulty.insert(5); // index 2
     let mut world = World::new([pending(1, 2)], [node]);
     world.ledger.push(LedgerRow { gpu_uuid: gpu_id(1, 3), node_id: node_id(1), claim_id: claim_id(9), epoch: 1 });
     assert_eq!(world.plan(), [place(1, 1, &[1, 4])]);
@@ -27,9 +27,8 @@ fn gpus_go_by_model_and_memory() {
         ("b200", 0, None),
     ];
     for (model, memory_mb, expected) in cases {
-        let gpus =
-            vec![gpu(1, 0, "NVIDIA A100-SXM4-40GB", 40), gpu(1, 1, "NVIDIA A100-SXM4-80GB", 80), gpu(1, 2, "NVIDIA H100", 80)];
-        let world = World::new([wants(pending(1, 1), model, memory_mb)], [NodeView { gpus, ..node(1, 0) }]);
+        let gpus = [gpu(1, 0, "NVIDIA A100-SXM4-40GB", 40), gpu(1, 1, "NVIDIA A100-SXM4-80GB", 80), gpu(1, 2, "NVIDIA H100", 80)];
+        let world = World::new([wants(pending(1, 1), model, memory_mb)], [node_of(1, gpus)]);
         match (&world.plan()[..], expected) {
             ([step @ Step::Place { .. }], Some(index)) => assert_eq!(*step, place(1, 1, &[index]), "{model} {memory_mb}"),
             ([Step::Wait { reason: "InsufficientGPUs", .. }], None) => {}
@@ -48,8 +47,8 @@ fn pack_fills_the_fullest_node_and_spread_the_emptiest() {
 
 #[test]
 fn pack_leaves_gpus_of_other_kinds_alone() {
-    let mixed = NodeView { gpus: vec![gpu(1, 0, "NVIDIA A100", 40), gpu(1, 1, "NVIDIA H100", 80)], ..node(1, 0) };
-    let plain = NodeView { gpus: vec![gpu(2, 0, "NVIDIA A100", 40)], ..node(2, 0) };
+    let mixed = node_of(1, [gpu(1, 0, "NVIDIA A100", 40), gpu(1, 1, "NVIDIA H100", 80)]);
+    let plain = node_of(2, [gpu(2, 0, "NVIDIA A100", 40)]);
     let world = World::new([wants(pending(1, 1), "a100", 0), pending(2, 2)], [mixed, plain]);
     assert_eq!(world.plan(), [place(1, 2, &[0]), place(2, 1, &[0, 1])]);
 }
@@ -138,7 +137,7 @@ fn a_claim_says_what_it_waits_for() {
     ];
     for (gpus, model, memory_mb, message) in cases {
         let mut node = node(1, 8);
-        node.gpus[3].busy = true;
+        node.busy.insert(3);
         let claim = wants(pending(1, gpus), model, memory_mb);
         assert_eq!(World::new([claim.clone()], [node.clone()]).plan(), [wait(1, "InsufficientGPUs", message)]);
         assert_eq!(World::new([because(claim, "InsufficientGPUs", message)], [node]).plan(), [], "said already");

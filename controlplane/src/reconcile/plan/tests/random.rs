@@ -28,14 +28,16 @@ impl Numbers {
 const MODELS: [(&str, u64); 3] = [("NVIDIA A100", 40), ("NVIDIA A100", 80), ("NVIDIA H100", 80)];
 
 fn random_node(numbers: &mut Numbers, number: usize) -> NodeView {
-    let mut view = node(number, 0);
+    let (mut gpus, mut faulty, mut busy) = (Vec::new(), GpuSet::default(), GpuSet::default());
     let (name, memory_gib) = numbers.pick(&MODELS);
     let mixed = numbers.one_in(4);
     for index in 0..numbers.below(9) {
         let (name, memory_gib) = if mixed { numbers.pick(&MODELS) } else { (name, memory_gib) };
-        let (faulty, busy) = (numbers.one_in(12), numbers.one_in(8));
-        view.gpus.push(GpuView { faulty, busy, ..gpu(number, index, name, memory_gib) });
+        gpus.push(gpu(number, index, name, memory_gib));
+        faulty.extend(numbers.one_in(12).then_some(index));
+        busy.extend(numbers.one_in(8).then_some(index));
     }
+    let mut view = NodeView { faulty, busy, ..node_of(number, gpus) };
     view.online = !numbers.one_in(5);
     view.runtime_ready = !numbers.one_in(8);
     view.inventory_complete = !numbers.one_in(8);
@@ -109,8 +111,9 @@ fn check_placements(world: &World, steps: &[Step]) {
         assert_eq!(gpus.len(), claim.gpu_count());
         let wanted = claim.spec.resources.as_ref().unwrap();
         for uuid in gpus {
-            let gpu = node.gpus.iter().find(|gpu| gpu.uuid == *uuid).expect("the GPU is the node's");
-            assert!(!gpu.faulty && !gpu.busy);
+            let place = node.gpus.iter().position(|gpu| *gpu.uuid == **uuid).expect("the GPU is the node's");
+            let gpu = &node.gpus[place];
+            assert!(!node.faulty.contains(place) && !node.busy.contains(place));
             assert!(gpu.name.to_lowercase().contains(&wanted.gpu_model.to_lowercase()));
             assert!(gpu.memory_bytes >= u64::try_from(wanted.gpu_memory_mb).unwrap() * 1024 * 1024);
             assert!(given.insert(uuid), "{uuid} is given twice");
@@ -165,7 +168,7 @@ fn check_nothing_fits_that_waits(world: &World, steps: &[Step]) {
     for step in steps {
         if let Step::Place { claim, node, gpus, .. } = step {
             placed.insert(*claim);
-            let row = |gpu: &Arc<str>| LedgerRow { gpu_uuid: gpu.to_string(), node_id: *node, claim_id: *claim, epoch: 1 };
+            let row = |gpu: &String| LedgerRow { gpu_uuid: gpu.clone(), node_id: *node, claim_id: *claim, epoch: 1 };
             after.ledger.extend(gpus.iter().map(row));
         }
     }
