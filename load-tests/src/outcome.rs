@@ -56,6 +56,7 @@ pub struct Measure {
     /// Its unit, e.g. `µs`.
     pub unit: String,
     /// The median of the samples.
+    #[serde(deserialize_with = "number")]
     pub value: f64,
     /// One for each round.
     pub samples: Vec<f64>,
@@ -70,7 +71,8 @@ pub struct Verdict {
     pub what: String,
     /// The most, or the least, that it may be.
     pub limit: Limit,
-    /// What it was.
+    /// What it was; not a number when it could not be measured.
+    #[serde(deserialize_with = "number")]
     pub value: f64,
     /// `×` for a ratio.
     pub unit: String,
@@ -131,6 +133,18 @@ impl Verdict {
         };
         Self { figure, what: what.to_owned(), limit, value, unit: unit.to_owned(), reached }
     }
+
+    /// What is to be reached, what was measured, and whether that is enough: for a table.
+    #[must_use]
+    pub fn cells(&self) -> [String; 3] {
+        let Self { limit, value, unit, reached, .. } = self;
+        let to_reach = match limit {
+            Limit::AtMost(most) => format!("≤ {} {unit}", plain(*most)),
+            Limit::AtLeast(least) => format!("≥ {} {unit}", plain(*least)),
+        };
+        let reached = if *reached { "yes" } else { "**no**" };
+        [to_reach, format!("{} {unit}", plain(*value)), reached.to_owned()]
+    }
 }
 
 impl Outcome {
@@ -164,9 +178,15 @@ impl Outcome {
         self.verdicts.push(Verdict::new(figure, what, value, limit, unit));
     }
 
-    /// In Markdown: a row for each quantity, a column for each subject, and the verdicts below.
+    /// In Markdown: what was measured, and the verdicts below.
     #[must_use]
     pub fn table(&self) -> String {
+        if self.verdicts.is_empty() { self.measured() } else { format!("{}\n\n{}", self.measured(), verdicts(&self.verdicts)) }
+    }
+
+    /// What was measured, in Markdown: a row for each quantity, a column for each subject.
+    #[must_use]
+    pub fn measured(&self) -> String {
         let mut subjects: Vec<&str> = Vec::new();
         let mut rows: Vec<(&str, &str)> = Vec::new();
         for measure in &self.measures {
@@ -190,12 +210,7 @@ impl Outcome {
             table.add_row(std::iter::once(name).chain(subjects.iter().map(value)));
         }
         right_align(&mut table);
-        let mut text = table.to_string();
-        if !self.verdicts.is_empty() {
-            text.push_str("\n\n");
-            text.push_str(&verdicts(&self.verdicts));
-        }
-        text
+        table.to_string()
     }
 
     /// Prints the table, and writes all of it as JSON where a file is given.
@@ -215,18 +230,13 @@ impl Outcome {
 }
 
 /// Figures with their limits, in Markdown.
-#[must_use]
-pub fn verdicts(verdicts: &[Verdict]) -> String {
+fn verdicts(verdicts: &[Verdict]) -> String {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
     table.set_header(["figure", "what", "to reach", "measured", "reached"]);
-    for Verdict { figure, what, limit, value, unit, reached } in verdicts {
-        let limit = match limit {
-            Limit::AtMost(most) => format!("≤ {} {unit}", plain(*most)),
-            Limit::AtLeast(least) => format!("≥ {} {unit}", plain(*least)),
-        };
-        let reached = if *reached { "yes" } else { "**no**" };
-        table.add_row([figure.to_string(), what.clone(), limit, format!("{} {unit}", plain(*value)), reached.to_owned()]);
+    for verdict in verdicts {
+        let [to_reach, measured, reached] = verdict.cells();
+        table.add_row([verdict.figure.to_string(), verdict.what.clone(), to_reach, measured, reached]);
     }
     table.to_string()
 }
@@ -246,6 +256,11 @@ impl Machine {
             kernel: kernel.trim().to_owned(),
         }
     }
+}
+
+/// JSON has no word for what is not a number but null.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// A number with as many digits as it deserves.
@@ -299,7 +314,7 @@ mod tests {
         assert_eq!(lines[3], ["", "calls", "5000", "", ""]);
         assert_eq!(lines[7], ["", "1", "ours / bare", "≤ 1.15 ×", "1.10 ×", "yes", ""]);
         assert_eq!(lines[8][5], "**no**");
-        let again: Outcome = serde_json::from_str(&serde_json::to_string(&outcome).unwrap().replace("null", "0.0")).unwrap();
-        assert_eq!(again.measures.len(), 3);
+        let again: Outcome = serde_json::from_str(&serde_json::to_string(&outcome).unwrap()).unwrap();
+        assert_eq!(again.table(), table);
     }
 }
