@@ -1,6 +1,7 @@
 //! The control plane: users, nodes, claims and the agents' link behind one gRPC surface.
 
 pub mod accounts;
+pub mod admission;
 pub mod auth;
 mod authority;
 mod bootstrap;

@@ -178,7 +178,7 @@ impl ControlPlane {
         let (health_reporter, health) = tonic_health::server::health_reporter();
         health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
         let checker = self.checker(&tracker, &cancel);
-        let routes = self.services(&checker, &tracker)?.add_service(health);
+        let routes = self.services(&checker, &tracker, &background)?.add_service(health);
         let requests = RequestMetrics::register(&mut self.registry);
         let stack: Stack = requests.layer(self.guard(&tracker, &background).layer(routes.prepare()));
 

@@ -4,6 +4,7 @@
 //! on PostgreSQL several replicas write at once, and there a lost race shows in the number of changed rows, not as an error.
 //! Nothing here decides: placing, quota policy and retries are the callers'.
 
+mod admission;
 mod api_tokens;
 mod audit;
 mod batch;
@@ -33,9 +34,9 @@ mod tests;
 use sqlx::{Any, AnyPool, Connection as _, Transaction};
 
 pub use self::{
+    admission::{AdmitError, Admitted, NewClaim},
     api_tokens::MAX_API_TOKENS,
     audit::{EventFilter, StoredEvent},
-    claims::{AdmitError, Admitted, NewClaim},
     enrolment::{EnrolError, EnrolNode},
     hosts::{HostChange, HostEntry, NewAgentToken},
     join_tokens::NewJoinToken,
@@ -59,6 +60,9 @@ pub struct Store {
     read: AnyPool,
     /// SQLite takes its write lock at the beginning, so that no transaction finds halfway that it came too late.
     begin: &'static str,
+    /// The end of a statement that selects rows by `id in (…`, so that they come in order and stay as they are until the transaction
+    /// ends. On SQLite they do anyway, in a transaction that may write.
+    lock_rows: &'static str,
 }
 
 impl Store {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prost_reflect::DescriptorPool;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 use utopia_proto::{
     audit::v1::audit_service_server::AuditServiceServer,
@@ -25,6 +25,7 @@ use utopia_proto::{
 
 use super::ControlPlane;
 use crate::{
+    admission::Admission,
     checks::Checker,
     link::service::LinkService,
     service::{
@@ -35,7 +36,12 @@ use crate::{
 
 impl ControlPlane {
     /// Every gRPC service.
-    pub(super) fn services(&self, checker: &Checker, tracker: &TaskTracker) -> anyhow::Result<Routes> {
+    pub(super) fn services(
+        &self,
+        checker: &Checker,
+        tracker: &TaskTracker,
+        background: &CancellationToken,
+    ) -> anyhow::Result<Routes> {
         let (store, hub, clock) = (&self.store, &self.hub, &self.clock);
         let (accounts, limits) = (&self.accounts, &self.limits);
         let iam = Iam { accounts: accounts.clone(), limits: limits.clone(), store: store.clone(), clock: clock.clone() };
@@ -47,6 +53,7 @@ impl ControlPlane {
         let nodes = Nodes { store: store.clone(), hub: hub.clone(), join_tokens: self.join_tokens.clone(), deletion };
         let claims = Claims {
             store: store.clone(),
+            admission: self.admission(tracker, background),
             hub: hub.clone(),
             changes: self.changes.clone(),
             settings: self.plan_settings(),
@@ -82,6 +89,13 @@ impl ControlPlane {
             .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?))
+    }
+
+    /// Where claims are admitted, with its writer begun.
+    fn admission(&self, tracker: &TaskTracker, background: &CancellationToken) -> Admission {
+        let (admission, writer) = Admission::new();
+        tracker.spawn(writer.run(self.store.clone(), background.clone()));
+        admission
     }
 
     fn hosts(&self, tracker: &TaskTracker) -> Hosts {

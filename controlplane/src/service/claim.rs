@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{convert, validate};
 use crate::{
+    admission::Admission,
     auth::{Identity, Person},
     clock::Clock,
     error::{Error, Result},
@@ -26,6 +27,8 @@ use crate::{
 pub struct Claims {
     /// Has the claims.
     pub store: Store,
+    /// Admits them.
+    pub admission: Admission,
     /// Knows the nodes.
     pub hub: Hub,
     /// Tells who watches claims.
@@ -50,11 +53,13 @@ impl ClaimService for Claims {
         let new = NewClaim {
             id: Uuid::new_v4(),
             user_id: person.id,
+            role: person.role,
             request_id: (!request_id.is_empty()).then_some(request_id),
             spec,
+            trail,
             now: self.clock.now(),
         };
-        let admitted = self.store.admit_claim(new, person.role, &trail).await.map_err(Error::from)?;
+        let admitted = self.admission.admit(new).await.map_err(Error::from)?;
         if admitted.created {
             tracing::info!(claim = %admitted.claim.id, user = %person.username, gpus = admitted.claim.gpu_count(), "claim accepted");
             self.hub.changed();

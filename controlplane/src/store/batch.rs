@@ -8,6 +8,16 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 /// The most rows of one statement: SQLite takes 32,766 values, and larger statements are no faster.
 pub(super) const ROWS: usize = 500;
 
+/// Cuts rows into pieces of few different sizes, so that each statement is prepared once per connection and found again: whole
+/// ones of [`ROWS`], and the rest in powers of two.
+pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let (piece, rest) = rows.split_at(if rows.len() < ROWS { 1 << rows.len().checked_ilog2()? } else { ROWS });
+        rows = rest;
+        Some(piece)
+    })
+}
+
 /// A statement with its list of placeholders: `head`, then `rows` times `row` with commas between, then `tail`. Each `$` in `row`
 /// becomes the next free number after `taken`.
 pub(super) fn statement(head: &'static str, row: &'static str, rows: usize, tail: &'static str, taken: usize) -> SqlStr {
@@ -33,7 +43,16 @@ pub(super) fn statement(head: &'static str, row: &'static str, rows: usize, tail
 
 #[cfg(test)]
 mod tests {
-    use super::statement;
+    use super::{ROWS, pieces, statement};
+
+    #[test]
+    fn pieces_are_whole_or_powers_of_two() {
+        let sizes = |rows: usize| pieces(&vec![(); rows]).map(<[()]>::len).collect::<Vec<_>>();
+        assert!(sizes(0).is_empty());
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(100), [64, 32, 4]);
+        assert_eq!(sizes(2 * ROWS + 3), [ROWS, ROWS, 2, 1]);
+    }
 
     #[test]
     fn placeholders_are_numbered_on() {

@@ -1,122 +1,36 @@
-//! What people do with claims: make, look, delete. The quota is checked inside the transaction that admits, under the lock of the
-//! user's row, so that no number of simultaneous requests gets past it.
-//!
-//! Making and deleting a claim are audited; what the reconciler does to it is not, and is in `placement`.
+//! What people do with claims once they are admitted: look, delete. Making one is in `admission`, what the reconciler does to it in
+//! `placement`.
 
 use jiff::Timestamp;
-use prost::Message as _;
 use serde_json::{Value, json};
-use sqlx::{Any, Row as _, Transaction, any::AnyRow};
-use utopia_proto::claim::v1::{ClaimPhase, ClaimSpec, NodeLossPolicy};
+use sqlx::{Row as _, any::AnyRow};
+use utopia_proto::claim::v1::{ClaimPhase, NodeLossPolicy};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, audit, batch, roles, row};
+use super::{Doing as _, Store, audit, batch, row};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     model::{
-        Claim, Page, PageRequest, Role,
+        Claim, Page, PageRequest,
         audit::{Change, Trail, masked_environment},
     },
 };
 
-/// A claim to admit.
-#[derive(Debug, Clone)]
-pub struct NewClaim {
-    /// Its id.
-    pub id: Uuid,
-    /// Its owner.
-    pub user_id: i64,
-    /// The caller's key: the owner's second claim with it is the first one.
-    pub request_id: Option<String>,
-    /// What is wanted.
-    pub spec: ClaimSpec,
-    /// The time.
-    pub now: Timestamp,
-}
-
-/// A claim that was admitted, now or before.
-#[derive(Debug, Clone)]
-pub struct Admitted {
-    /// The claim.
-    pub claim: Claim,
-    /// False when the request's key named a claim that was there already.
-    pub created: bool,
-}
-
-/// Why a claim is not admitted.
-#[derive(Debug, thiserror::Error)]
-pub enum AdmitError {
-    /// It would be more than the role allows.
-    #[error("quota exceeded: the role allows {limit} GPUs, live claims hold {in_use}, and this one asks for {requested}")]
-    QuotaExceeded {
-        /// The most GPUs of all live claims together.
-        limit: i64,
-        /// GPUs of the user's live claims.
-        in_use: i64,
-        /// GPUs of the new claim.
-        requested: i64,
-    },
-    /// The store failed, or there is no such user.
-    #[error(transparent)]
-    Store(#[from] Error),
-}
-
-impl From<AdmitError> for Error {
-    fn from(error: AdmitError) -> Self {
-        let message = error.to_string();
-        match error {
-            AdmitError::QuotaExceeded { .. } => Self::Denied { reason: "QuotaExceeded", message },
-            AdmitError::Store(error) => error,
-        }
-    }
-}
-
-/// The columns of a claim. The GPUs come as one text, separated by commas, which no GPU's UUID contains.
+/// The columns of a claim. The GPUs come as one text, separated by commas, which no GPU's UUID contains; a claim without a node has
+/// none, and they are not looked for.
 macro_rules! select_claims {
     ($rest:literal) => {
         concat!(
-            "select id, user_id, spec, phase, reason, message, node_id, epoch, container_id, generation, created_at, updated_at, \
-             deleted_at, (select string_agg(gpu_uuid, ',' order by gpu_uuid) from gpu_ledger where claim_id = claims.id) as gpus \
-             from claims ",
+            "select id, user_id, request_id, spec, phase, reason, message, node_id, epoch, container_id, generation, created_at, \
+             updated_at, deleted_at, case when node_id is null then null else \
+             (select string_agg(gpu_uuid, ',' order by gpu_uuid) from gpu_ledger where claim_id = claims.id) end as gpus from claims ",
             $rest
         )
     };
 }
+pub(super) use select_claims;
 
 impl Store {
-    /// Accepts a claim as `Pending` if the role's policy allows as many GPUs beside the user's live claims.
-    pub async fn admit_claim(&self, new: NewClaim, role: Role, trail: &Trail) -> Result<Admitted, AdmitError> {
-        const CONTEXT: &str = "admit a claim";
-        let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        let lock = sqlx::query("update users set role = role where id = $1 and deleted_at is null").bind(new.user_id);
-        if lock.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected() == 0 {
-            return Err(Error::not_found("user", new.user_id).into());
-        }
-        if let Some(claim) = requested_before(&mut transaction, &new).await? {
-            return Ok(Admitted { claim, created: false });
-        }
-        let claim = pending(new.id, new.user_id, new.spec, new.now);
-        let requested = i64::try_from(claim.gpu_count()).unwrap_or(i64::MAX);
-        if requested > 0
-            && let Some(limit) = roles::policy_of(&mut *transaction, role).await?.gpu_limit()
-        {
-            let in_use = gpus_in_use(&mut transaction, new.user_id).await?;
-            if in_use.saturating_add(requested) > limit {
-                return Err(AdmitError::QuotaExceeded { limit, in_use, requested });
-            }
-        }
-        let insert = sqlx::query(
-            "insert into claims (id, user_id, request_id, spec, gpu_count, phase, reason, message, epoch, container_id, generation, \
-             created_at, updated_at) values ($1, $2, $3, $4, $5, $6, '', '', $7, '', $8, $9, $9)",
-        );
-        let insert = insert.bind(claim.id.to_string()).bind(claim.user_id).bind(new.request_id).bind(claim.spec.encode_to_vec());
-        let insert = insert.bind(requested).bind(row::phase_word(claim.phase)).bind(claim.epoch).bind(claim.generation);
-        insert.bind(row::ms(claim.created_at)).execute(&mut *transaction).await.doing(CONTEXT)?;
-        audit::append(&mut transaction, trail, Change::created(claim.id, audit_value(&claim)), new.now).await?;
-        transaction.commit().await.doing(CONTEXT)?;
-        Ok(Admitted { claim, created: true })
-    }
-
     /// A claim that is not deleted.
     pub async fn claim(&self, id: Uuid) -> Result<Option<Claim>> {
         const CONTEXT: &str = "load a claim";
@@ -210,44 +124,8 @@ impl Store {
     }
 }
 
-async fn requested_before(transaction: &mut Transaction<'_, Any>, new: &NewClaim) -> Result<Option<Claim>> {
-    const CONTEXT: &str = "look for a repeated request";
-    let Some(request_id) = &new.request_id else { return Ok(None) };
-    let query = sqlx::query(select_claims!("where user_id = $1 and request_id = $2")).bind(new.user_id).bind(request_id);
-    let row = query.fetch_optional(&mut **transaction).await.doing(CONTEXT)?;
-    row.as_ref().map(claim).transpose().doing(CONTEXT)
-}
-
-/// Callers hold the lock of the user's row.
-async fn gpus_in_use(transaction: &mut Transaction<'_, Any>, user_id: i64) -> Result<i64> {
-    let query = sqlx::query_scalar(
-        "select cast(coalesce(sum(gpu_count), 0) as bigint) from claims \
-         where user_id = $1 and deleted_at is null and phase in ('pending', 'scheduled', 'running')",
-    );
-    query.bind(user_id).fetch_one(&mut **transaction).await.doing("add up a user's GPUs")
-}
-
-fn pending(id: Uuid, user_id: i64, spec: ClaimSpec, now: Timestamp) -> Claim {
-    Claim {
-        id,
-        user_id,
-        spec,
-        phase: ClaimPhase::Pending,
-        reason: String::new(),
-        message: String::new(),
-        node_id: None,
-        epoch: 0,
-        container_id: String::new(),
-        gpu_uuids: Vec::new(),
-        generation: 1,
-        created_at: now,
-        updated_at: now,
-        deleted_at: None,
-    }
-}
-
 /// A claim as the audit log shows it.
-fn audit_value(claim: &Claim) -> Value {
+pub(super) fn audit_value(claim: &Claim) -> Value {
     let spec = &claim.spec;
     let resources = spec.resources.clone().unwrap_or_default();
     let ports = spec
@@ -276,7 +154,7 @@ fn audit_value(claim: &Claim) -> Value {
     })
 }
 
-fn claim(row: &AnyRow) -> Result<Claim, sqlx::Error> {
+pub(super) fn claim(row: &AnyRow) -> Result<Claim, sqlx::Error> {
     let gpus: Option<&str> = row.try_get("gpus")?;
     Ok(Claim {
         id: row::uuid(row, "id")?,

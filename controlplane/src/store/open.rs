@@ -84,7 +84,12 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Store> {
     // The first to write makes the log; whether this is a database at all shows here too.
     let probed = probe(&connect, "pragma journal_mode = wal", options.acquire_timeout).await;
     probed.map_err(|why| unavailable(format!("the database file {} cannot be opened: {why}", path.display())))?;
-    Ok(Store { write: write.connect_lazy_with(connect.clone()), read: read.connect_lazy_with(connect), begin: "begin immediate" })
+    Ok(Store {
+        write: write.connect_lazy_with(connect.clone()),
+        read: read.connect_lazy_with(connect),
+        begin: "begin immediate",
+        lock_rows: ")",
+    })
 }
 
 /// Makes the file and its directory where they are missing, readable by their owner only, and makes sure that the file can be
@@ -128,7 +133,7 @@ async fn open_postgres(url: &str, options: Options) -> Result<Store> {
         .max_connections(options.postgres_connections.max(1))
         .acquire_timeout(options.acquire_timeout)
         .connect_lazy_with(connect);
-    Ok(Store { write: pool.clone(), read: pool, begin: "begin" })
+    Ok(Store { write: pool.clone(), read: pool, begin: "begin", lock_rows: ") order by id for no key update" })
 }
 
 /// Whether a connection can be made and used, and if not, why. A pool would not say: it goes on trying until its time is over.

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::{Any, Executor, Row as _};
+use sqlx::{Any, Executor, Row as _, any::AnyRow};
 
-use super::{Doing as _, Store, audit};
+use super::{Doing as _, Store, audit, row};
 use crate::{
     error::{Error, Result},
     model::{
@@ -14,20 +14,9 @@ use crate::{
 };
 
 impl Store {
-    /// What a role allows.
-    pub async fn role_policy(&self, role: Role) -> Result<RolePolicy> {
-        policy_of(&self.read, role).await
-    }
-
     /// All roles with what they allow, by name.
     pub async fn role_policies(&self) -> Result<Vec<(Role, RolePolicy)>> {
-        const CONTEXT: &str = "load the roles";
-        let rows = sqlx::query("select name, policy from roles order by name").fetch_all(&self.read).await.doing(CONTEXT)?;
-        let pair = |row: &sqlx::any::AnyRow| {
-            let role = super::row::parsed(row, "name").doing(CONTEXT)?;
-            Ok((role, parse(row.try_get("policy").doing(CONTEXT)?)?))
-        };
-        rows.iter().map(pair).collect()
+        policies(&self.read).await
     }
 
     /// Sets what a role allows; the next admission goes by it.
@@ -52,12 +41,12 @@ fn audit_value(policy: RolePolicy) -> Result<Value> {
     serde_json::to_value(policy).map_err(|error| Error::internal("write a role's policy", error))
 }
 
-/// What a role allows, as the executor's transaction sees it.
-pub(super) async fn policy_of<'e>(executor: impl Executor<'e, Database = Any>, role: Role) -> Result<RolePolicy> {
-    const CONTEXT: &str = "load a role's policy";
-    let query = sqlx::query("select policy from roles where name = $1").bind(role.as_str());
-    let row = query.fetch_one(executor).await.doing(CONTEXT)?;
-    parse(row.try_get("policy").doing(CONTEXT)?)
+/// What each role allows, by name, as the executor's transaction sees it.
+pub(super) async fn policies(executor: impl Executor<'_, Database = Any>) -> Result<Vec<(Role, RolePolicy)>> {
+    const CONTEXT: &str = "load the roles";
+    let rows = sqlx::query("select name, policy from roles order by name").fetch_all(executor).await.doing(CONTEXT)?;
+    let pair = |row: &AnyRow| Ok((row::parsed(row, "name").doing(CONTEXT)?, parse(row.try_get("policy").doing(CONTEXT)?)?));
+    rows.iter().map(pair).collect()
 }
 
 fn parse(json: &str) -> Result<RolePolicy> {

@@ -12,7 +12,7 @@ use utopia_proto::{
 };
 use uuid::Uuid;
 
-use super::{EnrolNode, NewClaim, NewJoinToken, Options, Store};
+use super::{AdmitError, Admitted, EnrolNode, NewClaim, NewJoinToken, Options, Store};
 use crate::model::{Role, User, audit::Trail, people::NewUser};
 
 /// Runs a test on a SQLite database in a directory of its own.
@@ -147,7 +147,16 @@ pub(crate) fn spec(gpu_count: i32) -> ClaimSpec {
 
 /// A claim to admit, without a key.
 pub(crate) fn new_claim(user: &User, gpu_count: i32, now: Timestamp) -> NewClaim {
-    NewClaim { id: Uuid::now_v7(), user_id: user.id, request_id: None, spec: spec(gpu_count), now }
+    let (role, trail) = (user.role, trail().clone());
+    NewClaim { id: Uuid::now_v7(), user_id: user.id, role, request_id: None, spec: spec(gpu_count), trail, now }
+}
+
+impl Store {
+    /// Admits one claim, as if its owner had this role.
+    pub(crate) async fn admit_claim(&self, new: NewClaim, role: Role, trail: &Trail) -> Result<Admitted, AdmitError> {
+        let new = NewClaim { role, trail: trail.clone(), ..new };
+        self.admit_claims(&[new]).await?.pop().unwrap()
+    }
 }
 
 /// A pending claim of somebody without limits.

@@ -1,5 +1,6 @@
 //! The store's behaviour, the same on both databases.
 
+mod admission;
 mod audit;
 mod claims;
 mod enrolment;
