@@ -40,7 +40,14 @@ struct Rounds {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Unary calls over gRPC, beside bare tonic and grpc-go
+    Unary,
+    /// The same calls as JSON over HTTP, in process and through a proxy, beside grpc-gateway, Envoy and axum
+    Rest,
+    /// A stream of messages as lines or events, beside grpc-gateway
+    Stream,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -57,6 +64,11 @@ async fn run(cli: Cli, cancel: CancellationToken) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::unused_async, reason = "benches wait for servers")]
-async fn measure(command: Command, _rounds: Rounds) -> anyhow::Result<Outcome> {
-    match command {}
+async fn measure(command: Command, rounds: Rounds) -> anyhow::Result<Outcome> {
+    let settings = serde_json::to_value(rounds)?;
+    match command {
+        Command::Unary => Ok(Outcome::new("bench unary", settings)),
+        Command::Rest => Ok(Outcome::new("bench rest", settings)),
+        Command::Stream => Ok(Outcome::new("bench stream", settings)),
+    }
 }
