@@ -97,3 +97,10 @@ pub fn sibling(name: &str) -> anyhow::Result<PathBuf> {
     anyhow::ensure!(program.exists(), "{} is missing: build it with the same profile", program.display());
     Ok(program)
 }
+
+/// The program with the peers in Go and the starter of Envoy; none where it was not built by `make -C load-tests/peers all`.
+#[must_use]
+pub fn peers() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.parent()?.with_file_name("peers").join("utopia-peers");
+    program.exists().then_some(program)
+}
