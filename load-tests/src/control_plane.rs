@@ -21,8 +21,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Below the ephemeral ports, which storms of connections take.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
-/// What is on, as in production, but with limits that no run reaches.
-const LIMITS: &str = "login=100000000,general=1000000000,admin=1000000000";
+/// As in production, but with the highest limits that there are: 100,000 requests a second of each class.
+const LIMITS: &str = "login=6000000,general=6000000,admin=6000000";
 
 /// A control plane.
 #[derive(Debug)]
