@@ -12,6 +12,7 @@ pub mod jwt;
 pub mod keys;
 pub mod limits;
 pub mod password;
+mod proved;
 mod recent;
 pub mod sessions;
 

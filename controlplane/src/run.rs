@@ -65,6 +65,8 @@ pub struct Started {
     pub ca_hash: String,
     /// A join token for one agent, good for ten minutes.
     pub local_join_token: String,
+    /// What answers at `http_addr`, for callers within this process.
+    pub api: axum::Router,
 }
 
 /// Runs a control plane until it is cancelled, and ends it in order.
@@ -189,6 +191,7 @@ impl ControlPlane {
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let http = self.http_router(stack.clone(), registry, cancel.clone())?;
         let mut servers = tokio::task::JoinSet::<anyhow::Result<()>>::new();
+        let api = http.clone();
         let http = serve::http(listeners.http, http, cancel.clone(), GRACE);
         servers.spawn(async { Ok(http.await?) });
         let serve_grpc = |listener, peers: Peers| {
@@ -214,6 +217,7 @@ impl ControlPlane {
                 internal_addr,
                 ca_hash: token.ca_hash,
                 local_join_token: token.token,
+                api,
             });
         }
         let result = tokio::select! {

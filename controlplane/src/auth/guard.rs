@@ -42,9 +42,12 @@ use crate::{error::Result, model::audit::Trail, server::ConnectionInfo};
 
 /// Makes [`Guard`]s.
 #[derive(Clone)]
-pub struct GuardLayer {
-    policies: Arc<Policies>,
-    subjects: Arc<Subjects>,
+pub struct GuardLayer(Arc<Rules>);
+
+/// What all guards go by. Every call clones its guard, so there is one count to raise.
+struct Rules {
+    policies: Policies,
+    subjects: Subjects,
     credentials: Credentials,
     limits: Limits,
     journal: Journal,
@@ -54,10 +57,12 @@ impl GuardLayer {
     /// A guard over the methods that the policies name; all others are refused. The pool describes their requests.
     #[must_use]
     pub fn new(pool: &DescriptorPool, policies: Policies, credentials: Credentials, limits: Limits, journal: Journal) -> Self {
-        let subjects = Arc::new(Subjects::new(pool, &policies));
-        Self { policies: Arc::new(policies), subjects, credentials, limits, journal }
+        let subjects = Subjects::new(pool, &policies);
+        Self(Arc::new(Rules { policies, subjects, credentials, limits, journal }))
     }
+}
 
+impl Rules {
     fn policy(&self, path: &str) -> Result<MethodPolicy, Status> {
         let unknown = || status(Code::Unimplemented, "UnknownMethod", "there is no such method", None);
         self.policies.get(path).ok_or_else(unknown)
@@ -133,14 +138,14 @@ impl<S> tower::Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard { layer: self.clone(), inner }
+        Guard { rules: Arc::clone(&self.0), inner }
     }
 }
 
 /// A guarded service.
 #[derive(Clone)]
 pub struct Guard<S> {
-    layer: GuardLayer,
+    rules: Arc<Rules>,
     inner: S,
 }
 
@@ -174,7 +179,7 @@ where
             id = request_id(request.headers()),
             user = tracing::field::Empty
         );
-        let policy = match self.layer.policy(request.uri().path()) {
+        let policy = match self.rules.policy(request.uri().path()) {
             Ok(policy) => policy,
             Err(status) => return at_once(refusal(&span, &status, None)),
         };
@@ -184,14 +189,14 @@ where
             Ok(Some(token)) => token,
             Err(status) => return self.unknown(request, policy, &identity, span, status),
         };
-        match self.layer.credentials.at_hand(token) {
+        match self.rules.credentials.at_hand(token) {
             Some(Ok(caller)) => self.proceed(request, policy, Identity { caller, ..identity }, span),
             Some(Err(error)) => self.unknown(request, policy, &identity, span, error.into()),
             None => {
-                let (token, credentials) = (token.to_owned(), self.layer.credentials.clone());
+                let (token, credentials) = (token.to_owned(), self.rules.credentials.clone());
                 // The clone takes the place of the service that is ready.
                 let inner = self.inner.clone();
-                let mut guard = Self { layer: self.layer.clone(), inner: std::mem::replace(&mut self.inner, inner) };
+                let mut guard = Self { rules: Arc::clone(&self.rules), inner: std::mem::replace(&mut self.inner, inner) };
                 Either::Right(Box::pin(async move {
                     let decided = match credentials.caller(&token).await {
                         Ok(caller) => guard.proceed(request, policy, Identity { caller, ..identity }, span),
@@ -220,7 +225,7 @@ impl<S> Guard<S> {
         if let Caller::Person(person) = &identity.caller {
             span.record("user", person.username.as_str());
         }
-        let standing = match self.layer.limits.admit(policy, &identity) {
+        let standing = match self.rules.limits.admit(policy, &identity) {
             Ok(standing) => standing,
             Err(refused) => return at_once(refusal(&span, &refused.into(), None)),
         };
@@ -228,15 +233,15 @@ impl<S> Guard<S> {
             return self.refuse(request, policy, &identity, &span, status, standing);
         }
         let mut attempt = None;
-        if let Some(trail) = self.layer.trail(&request, &identity) {
-            attempt = self.layer.attempt(&request, &trail, policy, &identity);
+        if let Some(trail) = self.rules.trail(&request, &identity) {
+            attempt = self.rules.attempt(&request, &trail, policy, &identity);
             if let Some(attempt) = &attempt {
                 request = request.map(|body| attempt.listen(body));
             }
             request.extensions_mut().insert(trail);
         }
         let viewer = match &identity.caller {
-            Caller::Person(person) if policy.streams => Some((person.clone(), self.layer.credentials.sessions().clone())),
+            Caller::Person(person) if policy.streams => Some((person.clone(), self.rules.credentials.sessions().clone())),
             Caller::Person(_) | Caller::Anonymous | Caller::Node(_) | Caller::Host(_) | Caller::Gateway => None,
         };
         request.extensions_mut().insert(identity);
@@ -260,7 +265,7 @@ impl<S> Guard<S> {
         if policy.access == Access::Public && status.code() == Code::Unauthenticated {
             return self.proceed(request, policy, identity, span);
         }
-        match self.layer.limits.admit(policy, &identity) {
+        match self.rules.limits.admit(policy, &identity) {
             Ok(standing) => self.refuse(request, policy, &identity, &span, status, standing),
             Err(refused) => at_once(refusal(&span, &refused.into(), None)),
         }
@@ -280,8 +285,8 @@ impl<S> Guard<S> {
         S: Service<Request<Body>>,
     {
         let response = refusal(span, &status, standing);
-        let trail = self.layer.trail(&request, identity);
-        let attempt = trail.and_then(|trail| self.layer.attempt(&request, &trail, policy, identity));
+        let trail = self.rules.trail(&request, identity);
+        let attempt = trail.and_then(|trail| self.rules.attempt(&request, &trail, policy, identity));
         let Some(attempt) = attempt else { return at_once(response) };
         let body = request.into_body();
         Either::Right(Box::pin(async move {

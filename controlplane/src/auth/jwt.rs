@@ -3,12 +3,17 @@
 //!
 //! A token names a person and the epoch it was made in. What the person may do it does not decide: see [`super::sessions`].
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::keys::{Key, KeyRing};
+use super::{
+    keys::{Key, KeyRing},
+    proved::{Proof, Proved},
+};
 use crate::{
     clock::Clock,
     error::{Error, Result},
@@ -25,11 +30,12 @@ pub(super) const LEEWAY: SignedDuration = SignedDuration::from_secs(5);
 const AUDIENCE: &str = "utopia-user";
 const ISSUER: &str = "utopia";
 
-/// Issues and verifies tokens. Clones share the keys.
+/// Issues and verifies tokens. Clones share the keys, and what was verified before.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     keys: KeyRing,
     clock: Clock,
+    proved: Arc<Proved>,
 }
 
 /// What a token says that holds by itself. Whether it was revoked is another question.
@@ -114,7 +120,7 @@ struct Claims<'a> {
 
 /// What is read back.
 #[derive(Deserialize)]
-struct Proof {
+struct Read {
     sub: String,
     jti: String,
     iat: i64,
@@ -126,7 +132,7 @@ impl Tokens {
     /// Tokens under these keys.
     #[must_use]
     pub fn new(keys: KeyRing, clock: Clock) -> Self {
-        Self { keys, clock }
+        Self { keys, clock, proved: Arc::default() }
     }
 
     /// A new token for the user.
@@ -154,6 +160,9 @@ impl Tokens {
 
     /// What the token says, if that can be told without waiting for a key.
     pub(super) fn at_hand(&self, token: &str) -> Option<Result<Session>> {
+        if let Some(proof) = self.proved.get(token) {
+            return Some(self.in_time(proof, SignedDuration::ZERO).map_err(Error::from));
+        }
         match kid(token) {
             Ok(kid) => self.keys.known(&kid).map(|key| Ok(self.read(token, &key, SignedDuration::ZERO)?)),
             Err(error) => Some(Err(error.into())),
@@ -178,25 +187,37 @@ impl Tokens {
     }
 
     fn read(&self, token: &str, key: &Key, grace: SignedDuration) -> Result<Session, TokenError> {
-        let data = jsonwebtoken::decode::<Proof>(token, &key.decoding, &validation()).map_err(|error| refusal(error.kind()))?;
-        let proof = data.claims;
-        let time = |second| Timestamp::from_second(second).map_err(|_| TokenError::Malformed);
-        let (issued_at, expires_at) = (time(proof.iat)?, time(proof.exp)?);
+        let proof = prove(token, key)?;
+        let session = self.in_time(proof, grace)?;
+        self.proved.keep(token, proof, self.clock.now());
+        Ok(session)
+    }
+
+    fn in_time(&self, proof: Proof, grace: SignedDuration) -> Result<Session, TokenError> {
         let now = self.clock.now();
-        if now.duration_since(expires_at) >= LEEWAY + grace {
+        if now.duration_since(proof.session.expires_at) >= LEEWAY + grace {
             return Err(TokenError::Expired);
         }
         // A clock that was set back must not prolong a token's life.
-        if issued_at.duration_since(now) > LEEWAY {
+        if proof.issued_at.duration_since(now) > LEEWAY {
             return Err(TokenError::NotYetValid);
         }
-        Ok(Session {
-            user_id: proof.sub.parse().map_err(|_| TokenError::Malformed)?,
-            token_id: proof.jti.parse().map_err(|_| TokenError::Malformed)?,
-            epoch: proof.epoch,
-            expires_at,
-        })
+        Ok(proof.session)
     }
+}
+
+/// What a token says, if the key signed it.
+fn prove(token: &str, key: &Key) -> Result<Proof, TokenError> {
+    let data = jsonwebtoken::decode::<Read>(token, &key.decoding, &validation()).map_err(|error| refusal(error.kind()))?;
+    let read = data.claims;
+    let time = |second| Timestamp::from_second(second).map_err(|_| TokenError::Malformed);
+    let session = Session {
+        user_id: read.sub.parse().map_err(|_| TokenError::Malformed)?,
+        token_id: read.jti.parse().map_err(|_| TokenError::Malformed)?,
+        epoch: read.epoch,
+        expires_at: time(read.exp)?,
+    };
+    Ok(Proof { session, issued_at: time(read.iat)? })
 }
 
 /// The name of the key that a token says it is signed with.
