@@ -4,11 +4,14 @@
 
 mod attempts;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use self::attempts::Attempts;
 use crate::{
     auth::{
+        Credential, Person,
         jwt::{Issued, REFRESH_GRACE, Session, Tokens},
         password::Passwords,
         sessions::{Sessions, revoked},
@@ -112,12 +115,24 @@ impl Accounts {
         let issued = self.tokens.issue(&user)?;
         let now = self.clock.now();
         trail.user.clone_from(&user.username);
+        let _change = self.sessions.changing_user(user.id);
         if !self.store.begin_session(&user, issued.session.token_id, now, &trail).await? {
             // Somebody changed the password, or deleted the user, since it was checked.
             return Err(wrong_credentials());
         }
         tracing::info!(user = %user.username, "logged in");
         Ok((issued, User { last_login_at: Some(now), ..user }))
+    }
+
+    /// A person's own account. With a session no database is asked: the guard has just had it looked up.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the person is gone.
+    pub async fn own(&self, person: &Person) -> Result<Arc<User>> {
+        match person.credential {
+            Credential::Session(session) => self.sessions.account(session).await,
+            Credential::ApiToken(_) => self.store.user_by_id(person.id).await?.map(Arc::new).ok_or_else(revoked),
+        }
     }
 
     /// A new token for one that is valid or expired a short while ago. The old one is revoked.
@@ -171,6 +186,7 @@ impl Accounts {
         }
         let issued = self.tokens.issue(&user)?;
         trail.user.clone_from(&user.username);
+        let _change = self.sessions.changing_user(user.id);
         if !self.store.begin_session(&user, issued.session.token_id, self.clock.now(), &trail).await? {
             return Err(none());
         }

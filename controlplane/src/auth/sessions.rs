@@ -22,7 +22,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Error, Result},
-    model::people::{ApiTokenState, SessionState},
+    model::people::{ApiTokenState, SessionState, User},
     store::Store,
 };
 
@@ -96,9 +96,25 @@ impl Sessions {
 
     /// Whom a session stands for.
     pub(super) async fn person(&self, session: Session) -> Result<Person> {
+        person(session, &*self.state(session).await?)
+    }
+
+    /// The account of whom a session stands for, as found when the session was last checked.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the session holds no longer; others when the store fails.
+    pub async fn account(&self, session: Session) -> Result<Arc<User>> {
+        let state = match self.0.sessions.at_hand(session.token_id) {
+            Some(state) => state,
+            None => self.state(session).await?,
+        };
+        person(session, &state)?;
+        Ok(Arc::clone(&state.user))
+    }
+
+    async fn state(&self, session: Session) -> Result<Arc<SessionState>> {
         let load = async || self.0.store.session_state(session.user_id, session.token_id).await;
-        let state = self.0.sessions.get(session.token_id, load).await?.ok_or_else(revoked)?;
-        person(session, &state)
+        self.0.sessions.get(session.token_id, load).await?.ok_or_else(revoked)
     }
 
     /// Whom an API token stands for, if the cache knows.
@@ -193,7 +209,7 @@ impl Drop for Change<'_> {
         let Shared { sessions, api_tokens, .. } = self.shared;
         match self.what {
             Changed::User(id) => {
-                sessions.forget_if(|_, state| state.user_id == id);
+                sessions.forget_if(|_, state| state.user.id == id);
                 api_tokens.forget_if(|_, state| state.token.user_id == id);
             }
             Changed::Session(id) => sessions.forget_if(|key, _| key == id),
@@ -205,10 +221,11 @@ impl Drop for Change<'_> {
 
 /// The role is the present one; a token of an earlier epoch does not hold.
 fn person(session: Session, state: &SessionState) -> Result<Person> {
-    if state.revoked || state.user_id != session.user_id || state.token_epoch != session.epoch {
+    let user = &state.user;
+    if state.revoked || user.id != session.user_id || user.token_epoch != session.epoch {
         return Err(revoked());
     }
-    Ok(Person { id: state.user_id, username: state.username.clone(), role: state.role, credential: Credential::Session(session) })
+    Ok(Person { id: user.id, username: user.username.clone(), role: user.role, credential: Credential::Session(session) })
 }
 
 /// The token was revoked, or its owner is gone.

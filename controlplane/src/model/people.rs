@@ -1,5 +1,7 @@
 //! People, and the credentials they have beside their passwords.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -71,16 +73,10 @@ pub struct UserFilter {
 }
 
 /// What decides whether a token of a person holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SessionState {
-    /// The person.
-    pub user_id: i64,
-    /// Their name.
-    pub username: String,
-    /// What they may do now.
-    pub role: Role,
-    /// Only tokens of this epoch hold.
-    pub token_epoch: i64,
+    /// The person. Only tokens of their epoch hold.
+    pub user: Arc<User>,
     /// Whether the one token was revoked, or all because the person is deleted.
     pub revoked: bool,
 }

@@ -45,7 +45,7 @@ impl ControlPlane {
         let (store, hub, clock) = (&self.store, &self.hub, &self.clock);
         let (accounts, limits) = (&self.accounts, &self.limits);
         let iam = Iam { accounts: accounts.clone(), limits: limits.clone(), store: store.clone(), clock: clock.clone() };
-        let account = AccountServer { accounts: accounts.clone(), limits: limits.clone(), store: store.clone() };
+        let account = AccountServer { accounts: accounts.clone(), limits: limits.clone() };
         let users = Users { accounts: accounts.clone(), store: store.clone(), hub: hub.clone(), changes: self.changes.clone() };
         let api_tokens = ApiTokens { store: store.clone(), sessions: self.sessions.clone(), clock: clock.clone() };
         let hosts = self.hosts(tracker);

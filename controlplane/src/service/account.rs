@@ -13,11 +13,9 @@ use crate::{
         Caller, Credential, Identity,
         jwt::{self, Issued},
         limits::Limits,
-        sessions,
     },
     error::{Error, Result},
     model::{Role, User},
-    store::Store,
 };
 
 /// The service.
@@ -27,8 +25,6 @@ pub struct AccountServer {
     pub accounts: Accounts,
     /// How often a user name may be tried.
     pub limits: Limits,
-    /// Has the users.
-    pub store: Store,
 }
 
 #[async_trait]
@@ -58,8 +54,7 @@ impl AccountService for AccountServer {
 
     async fn get_profile(&self, request: Request<GetProfileRequest>) -> Result<Response<Account>, Status> {
         let person = Identity::of(&request).person()?;
-        let user = self.store.user_by_id(person.id).await?.ok_or_else(sessions::revoked)?;
-        Ok(Response::new(convert::account(&user)))
+        Ok(Response::new(convert::account(&*self.accounts.own(&person).await?)))
     }
 
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {

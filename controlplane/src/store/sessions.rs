@@ -5,7 +5,10 @@ use serde_json::json;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Doing as _, Store, audit, login_failures, row};
+use super::{
+    Doing as _, Store, audit, login_failures, row,
+    users::{self, select_users},
+};
 use crate::{
     error::Result,
     model::{
@@ -28,23 +31,19 @@ pub struct Revocation {
 }
 
 impl Store {
-    /// What decides whether a token holds; none when there never was such a person.
+    /// What decides whether a token holds, with the person; none when there never was one.
     pub async fn session_state(&self, user_id: i64, token_id: Uuid) -> Result<Option<SessionState>> {
         const CONTEXT: &str = "load a session";
-        let query = sqlx::query(
-            "select id, username, role, token_epoch, case when deleted_at is null then 0 else 1 end \
-             + (select count(*) from revoked_tokens where jti = $2) as revocations from users where id = $1",
-        );
+        let query = sqlx::query(select_users!(
+            ", case when deleted_at is null then 0 else 1 end \
+             + (select count(*) from revoked_tokens where jti = $2) as revocations",
+            "where id = $1"
+        ));
         let query = query.bind(user_id).bind(token_id.to_string());
         let Some(row) = query.fetch_optional(&self.read).await.doing(CONTEXT)? else { return Ok(None) };
         let state = || {
-            Ok::<_, sqlx::Error>(SessionState {
-                user_id: row.try_get("id")?,
-                username: row.try_get("username")?,
-                role: row::parsed(&row, "role")?,
-                token_epoch: row.try_get("token_epoch")?,
-                revoked: row.try_get::<i64, _>("revocations")? > 0,
-            })
+            let revoked = row.try_get::<i64, _>("revocations")? > 0;
+            Ok::<_, sqlx::Error>(SessionState { user: users::user(&row)?.into(), revoked })
         };
         state().map(Some).doing(CONTEXT)
     }

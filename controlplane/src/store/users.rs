@@ -18,15 +18,21 @@ use crate::{
     },
 };
 
-/// The columns of a person.
+/// The columns of a person, and of what more is asked for.
 macro_rules! select_users {
     ($rest:literal) => {
+        select_users!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
-            "select id, uuid, username, email, password_hash, role, token_epoch, created_at, updated_at, last_login_at from users ",
+            "select id, uuid, username, email, password_hash, role, token_epoch, created_at, updated_at, last_login_at",
+            $more,
+            " from users ",
             $rest
         )
     };
 }
+pub(super) use select_users;
 
 /// What became of a deletion.
 #[derive(Debug)]
@@ -271,7 +277,7 @@ async fn one(pool: &AnyPool, query: Query<'_>) -> Result<Option<User>> {
     row.as_ref().map(user).transpose().doing("read a user")
 }
 
-fn user(row: &AnyRow) -> Result<User, sqlx::Error> {
+pub(super) fn user(row: &AnyRow) -> Result<User, sqlx::Error> {
     Ok(User {
         id: row.try_get("id")?,
         uuid: row::uuid(row, "uuid")?,

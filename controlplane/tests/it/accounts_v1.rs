@@ -51,6 +51,9 @@ async fn somebody_registers_logs_in_and_out(plane: &Plane) {
     assert!(text(&session["user"], "last_login_at").parse::<Timestamp>().unwrap() >= created_at);
     let http = plane.http.with_token(text(&session, "token"));
     assert_eq!(data(http.get("/api/v1/auth/profile").await, 200), session["user"]);
+    let again = data(plane.http.post("/api/v1/auth/login", &json!({"username": "ada", "password": PASSWORD})).await, 200);
+    assert_ne!(again["user"], session["user"]);
+    assert_eq!(data(http.get("/api/v1/auth/profile").await, 200), again["user"]);
 
     let answer = data(http.post("/api/v1/auth/logout", &json!({})).await, 200);
     assert_eq!(answer, json!({"message": "Logged out"}));

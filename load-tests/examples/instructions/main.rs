@@ -21,13 +21,9 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Way {
-    /// GET of the caller's own account through gateway, guard and service
+    /// GET of the caller's own account, through gateway, guard and service
     RestGet,
-    /// GET of a host, from the database
-    RestHost,
-    /// GET without credentials
-    RestHealth,
-    /// POST of a host's heartbeat
+    /// POST of a host's heartbeat, the same way
     RestPost,
 }
 
@@ -38,8 +34,6 @@ fn main() -> ExitCode {
 fn run(way: Way) -> anyhow::Result<()> {
     let times = match way {
         Way::RestGet => rest::go(rest::Request::Account),
-        Way::RestHost => rest::go(rest::Request::Host),
-        Way::RestHealth => rest::go(rest::Request::Health),
         Way::RestPost => rest::go(rest::Request::Heartbeat),
     }?;
     writeln!(std::io::stdout(), "{times}")?;

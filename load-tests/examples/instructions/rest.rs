@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context as _, ensure};
 use axum::{Router, body::Body, extract::ConnectInfo};
 use clap::Parser as _;
-use http::{Method, StatusCode, header};
+use http::{Method, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -15,21 +15,20 @@ use utopia_controlplane::Config;
 
 use crate::counted_section;
 
-/// So many that a growing table of hashes makes no difference, so few that they are done before what the guard remembers is old.
+/// So many that one that meets a growing table makes no difference, so few that they are done before what the guard remembers is old.
 const TIMES: usize = 100;
+
+/// Enough that whatever is made on first use is there.
+const WARM_UP: usize = 20;
 
 const PASSWORD: &str = "correct horse battery";
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Request {
-    /// The caller's account.
+    /// For the caller's account, with a person's token.
     Account,
-    /// A host.
-    Host,
-    /// Nothing.
-    Health,
-    /// Nothing: it is told.
+    /// To take note of a host's heartbeat, with the host's token.
     Heartbeat,
 }
 
@@ -57,12 +56,14 @@ pub(crate) fn go(request: Request) -> anyhow::Result<usize> {
         return client.block_on(running)?.context("start").map(|()| 0);
     };
     let prepared = client.block_on(prepare(&started.api, request))?;
-    counted_section(|| client.block_on(async {
-        for _ in 0..TIMES {
-            prepared.send(&started.api).await?;
-        }
-        anyhow::Ok(())
-    }))?;
+    counted_section(|| {
+        client.block_on(async {
+            for _ in 0..TIMES {
+                prepared.send(&started.api).await?;
+            }
+            anyhow::Ok(())
+        })
+    })?;
     cancel.cancel();
     client.block_on(running)??;
     Ok(TIMES)
@@ -78,6 +79,14 @@ struct Prepared {
 }
 
 impl Prepared {
+    fn get(path: &str, credential: (&'static str, String)) -> Self {
+        Self { method: Method::GET, path: path.to_owned(), credential, body: None }
+    }
+
+    fn post(path: &str, credential: (&'static str, String), body: &Value) -> Self {
+        Self { method: Method::POST, path: path.to_owned(), credential, body: Some(body.to_string()) }
+    }
+
     async fn send(&self, api: &Router) -> anyhow::Result<bytes::Bytes> {
         let request = http::Request::builder().method(self.method.clone()).uri(&self.path);
         let mut request = request.header(self.credential.0, &self.credential.1).header(header::ACCEPT, "*/*");
@@ -90,7 +99,7 @@ impl Prepared {
         let answer = api.clone().oneshot(request.body(body)?).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
-        ensure!(status == StatusCode::OK || status == StatusCode::CREATED, "{} {}: {status} {body:?}", self.method, self.path);
+        ensure!(status.is_success(), "{} {}: {status} {body:?}", self.method, self.path);
         Ok(body)
     }
 
@@ -100,37 +109,30 @@ impl Prepared {
 }
 
 async fn prepare(api: &Router, request: Request) -> anyhow::Result<Prepared> {
-    let post = |path: &str, credential, body: Value| Prepared {
-        method: Method::POST,
-        path: path.to_owned(),
-        credential,
-        body: Some(body.to_string()),
-    };
-    let login = post("/api/v1/auth/login", ("x-nobody", String::new()), json!({ "username": "admin", "password": PASSWORD }));
-    let session = login.json(api).await?;
-    let token = session["data"]["token"].as_str().context("a token")?.to_owned();
-    let bearer = (header::AUTHORIZATION.as_str(), format!("Bearer {token}"));
-    let (authorization, value) = (http::header::AUTHORIZATION, bearer.1.clone());
-    let _ = (authorization, value);
-    let host = json!({ "name": "gpu-1", "address": "192.0.2.1", "total_cpu": 64, "total_memory": 1 << 38, "total_gpu": 8 });
-    let host = post("/api/v1/hosts", ("authorization", bearer.1.clone()), host).json(api).await;
-    let get = |path: &str| Prepared { method: Method::GET, path: path.to_owned(), credential: ("authorization", bearer.1.clone()), body: None };
-    let host_id = || anyhow::Ok(host.as_ref().map_err(|e| anyhow::anyhow!("{e}"))?["data"].clone());
+    let login = json!({ "username": "admin", "password": PASSWORD });
+    let session = Prepared::post("/api/v1/auth/login", ("x-request-id", "login".to_owned()), &login).json(api).await?;
+    let bearer = ("authorization", format!("Bearer {}", text(&session, "token")?));
     let prepared = match request {
-        Request::Account => get("/api/v1/auth/profile"),
-        Request::Health => get("/health"),
-        Request::Host => get(&format!("/api/v1/hosts/{}", host_id()?["host_id"].as_str().context("an id")?)),
+        Request::Account => Prepared::get("/api/v1/auth/profile", bearer),
         Request::Heartbeat => {
-            let host = host_id()?;
-            let (id, token) = (host["host_id"].as_str().context("an id")?, host["agent_token"].as_str().context("a token")?);
-            let report = json!({ "status": "online", "health_status": "healthy", "used_cpu": 8.5, "used_memory": 34_359_738_368_u64, "used_gpu": 2 });
-            post(&format!("/api/v1/hosts/{id}/heartbeat"), ("x-agent-token", token.to_owned()), report)
+            let host = json!({ "name": "gpu-1", "address": "192.0.2.1", "total_cpu": 64, "total_gpu": 8 });
+            let host = Prepared::post("/api/v1/hosts", bearer, &host).json(api).await?;
+            let report = json!({
+                "status": "online", "health_status": "healthy", "used_cpu": 8.5, "used_memory": 34_359_738_368_u64, "used_gpu": 2,
+            });
+            let path = format!("/api/v1/hosts/{}/heartbeat", text(&host, "host_id")?);
+            Prepared::post(&path, ("x-agent-token", text(&host, "agent_token")?.to_owned()), &report)
         }
     };
     // What the guard remembers of the credentials is made young: it would be loaded anew halfway otherwise.
     tokio::time::sleep(Duration::from_millis(2_100)).await;
-    for _ in 0..20 {
+    for _ in 0..WARM_UP {
         prepared.send(api).await?;
     }
     Ok(prepared)
+}
+
+/// A text in the data of an answer.
+fn text<'a>(answer: &'a Value, name: &str) -> anyhow::Result<&'a str> {
+    answer["data"][name].as_str().with_context(|| format!("the answer has no {name}"))
 }
