@@ -2,7 +2,13 @@
 //!
 //! Each says where it listens on the first line of its output, and ends when it is interrupted.
 
+mod answers;
+mod gateway;
 mod link;
+mod plain;
+mod secured;
+mod services;
+mod unary;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -31,6 +37,12 @@ struct Cli {
 enum Command {
     /// The agents' link: lets in whoever asks, welcomes, and answers heartbeats
     Link,
+    /// Unary calls and a stream over gRPC, with prepared answers
+    Unary(unary::Options),
+    /// The same as JSON by the product's transcoder, in this process
+    Gateway(gateway::Options),
+    /// The same as JSON by handlers of axum
+    Axum,
 }
 
 #[tokio::main]
@@ -44,6 +56,9 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli, cancel: CancellationToken) -> anyhow::Result<()> {
     match cli.command {
         Command::Link => link::serve(cli.listen, cancel).await,
+        Command::Unary(options) => unary::serve(cli.listen, options, cancel).await,
+        Command::Gateway(options) => gateway::serve(cli.listen, options, cancel).await,
+        Command::Axum => plain::serve(cli.listen, cancel).await,
     }
 }
 

@@ -3,6 +3,15 @@
 //! A cost is user and system time of the server's process, divided by the operations that were answered meanwhile. Subjects take
 //! turns, round after round, and the median of the rounds counts: that keeps a noisy machine from favouring one of them.
 
+mod answer;
+mod contest;
+mod load;
+mod operations;
+mod rest;
+mod servers;
+mod stream;
+mod unary;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,18 +44,18 @@ struct Rounds {
     rounds: u32,
 
     /// Seconds of a turn
-    #[arg(long, global = true, default_value_t = 4, value_parser = value_parser!(u32).range(1..=600))]
+    #[arg(long, global = true, default_value_t = 2, value_parser = value_parser!(u32).range(1..=600))]
     seconds: u32,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Unary calls over gRPC, beside bare tonic and grpc-go
-    Unary,
+    Unary(unary::Options),
     /// The same calls as JSON over HTTP, in process and through a proxy, beside grpc-gateway, Envoy and axum
-    Rest,
+    Rest(rest::Options),
     /// A stream of messages as lines or events, beside grpc-gateway
-    Stream,
+    Stream(stream::Options),
 }
 
 #[tokio::main]
@@ -63,12 +72,10 @@ async fn run(cli: Cli, cancel: CancellationToken) -> anyhow::Result<()> {
     outcome?.show(cli.json.as_deref())
 }
 
-#[expect(clippy::unused_async, reason = "benches wait for servers")]
 async fn measure(command: Command, rounds: Rounds) -> anyhow::Result<Outcome> {
-    let settings = serde_json::to_value(rounds)?;
     match command {
-        Command::Unary => Ok(Outcome::new("bench unary", settings)),
-        Command::Rest => Ok(Outcome::new("bench rest", settings)),
-        Command::Stream => Ok(Outcome::new("bench stream", settings)),
+        Command::Unary(options) => unary::run(options, rounds).await,
+        Command::Rest(options) => rest::run(options, rounds).await,
+        Command::Stream(options) => stream::run(options, rounds).await,
     }
 }

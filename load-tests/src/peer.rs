@@ -2,6 +2,7 @@
 //!
 //! It says on the first line of its standard output, as JSON, where it listens, and ends with its standard input or when it is killed.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -27,6 +28,17 @@ pub struct Ready {
     /// The hash of its CA; empty without TLS.
     #[serde(default)]
     pub ca_hash: String,
+}
+
+impl Ready {
+    /// Says so, as the first line of the standard output.
+    ///
+    /// # Errors
+    /// When nobody reads it.
+    pub fn announce(&self) -> anyhow::Result<()> {
+        let line = serde_json::to_string(self)?;
+        Ok(writeln!(std::io::stdout(), "{line}")?)
+    }
 }
 
 /// How to join a control plane, or a server that plays one.
