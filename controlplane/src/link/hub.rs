@@ -11,6 +11,8 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use prost::Message as _;
+use ring::digest;
 use tokio::sync::{Notify, mpsc};
 use tonic::{Code, Status};
 use utopia_proto::link::v1::{
@@ -51,8 +53,8 @@ struct Inner {
 pub struct Known {
     /// As last reported.
     pub hostname: Arc<str>,
-    /// As last reported.
-    pub facts: Arc<MachineFacts>,
+    /// What it last reported of the machine. Whoever wants to read that finds it in the store.
+    pub facts: Fingerprint,
     /// As last reported, by index.
     pub gpus: Arc<[Gpu]>,
     /// Since when it has been connected, or not; in the future while it is awaited after a start.
@@ -78,7 +80,7 @@ impl Hub {
         for node in nodes {
             known.entry(node.id).or_insert_with(|| Known {
                 hostname: node.hostname.into(),
-                facts: Arc::new(node.facts),
+                facts: Fingerprint::of(&node.facts),
                 gpus: Gpu::list(node.gpus),
                 changed_at: awaited_until,
                 session: None,
@@ -225,7 +227,8 @@ impl Known {
     /// Whether these facts are the ones known.
     #[must_use]
     pub fn has_facts(&self, hello: &Hello) -> bool {
-        hello.facts.as_ref().is_none_or(|facts| *facts == *self.facts) && Gpu::are_described(&self.gpus, &hello.gpus)
+        hello.facts.as_ref().is_none_or(|facts| Fingerprint::of(facts) == self.facts)
+            && Gpu::are_described(&self.gpus, &hello.gpus)
     }
 
     fn set_facts(&mut self, hello: Hello) -> bool {
@@ -234,10 +237,23 @@ impl Known {
         }
         if let Some(facts) = hello.facts {
             self.hostname = facts.hostname.as_str().into();
-            self.facts = Arc::new(facts);
+            self.facts = Fingerprint::of(&facts);
         }
         self.gpus = Gpu::list(hello.gpus);
         true
+    }
+}
+
+/// Tells whether facts are the same without keeping them: they would be a kilobyte in a dozen pieces per node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    fn of(facts: &MachineFacts) -> Self {
+        // Labels are a sorted map, so the same facts are the same bytes.
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, &facts.encode_to_vec()).as_ref());
+        Self(fingerprint)
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Mailbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Frame>,
+    /// Boxed: the queue of an agent that was sent something once keeps its room, and a frame is 300 bytes.
+    frames: VecDeque<Box<Frame>>,
     closed: Option<Status>,
 }
 
@@ -42,7 +43,7 @@ impl Mailbox {
                 return Err(Closed);
             }
             if queue.frames.len() < CAPACITY {
-                queue.frames.push_back(frame);
+                queue.frames.push_back(Box::new(frame));
                 drop(queue);
                 self.reader.wake();
                 return Ok(());
@@ -68,7 +69,7 @@ impl Mailbox {
         self.reader.register(cx.waker());
         let mut queue = self.lock();
         if let Some(frame) = queue.frames.pop_front() {
-            return Poll::Ready(Ok(ControlFrame { frame: Some(frame) }));
+            return Poll::Ready(Ok(ControlFrame { frame: Some(*frame) }));
         }
         match &queue.closed {
             Some(status) => Poll::Ready(Err(status.clone())),

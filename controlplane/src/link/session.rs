@@ -156,11 +156,11 @@ impl View {
     }
 
     fn note_heartbeat(&mut self, heartbeat: Heartbeat) -> bool {
-        let matters = |heartbeat: &Heartbeat| {
-            let gpus = heartbeat.gpus.iter().map(usable).collect::<Vec<_>>();
-            (heartbeat.runtime_ready, gpus)
+        let is_same = |known: &Heartbeat| {
+            let gpus = known.gpus.iter().map(usable);
+            known.runtime_ready == heartbeat.runtime_ready && gpus.eq(heartbeat.gpus.iter().map(usable))
         };
-        let changed = self.heartbeat.as_ref().is_none_or(|known| matters(known) != matters(&heartbeat));
+        let changed = !self.heartbeat.as_ref().is_some_and(is_same);
         self.heartbeat = Some(heartbeat);
         changed
     }
@@ -187,14 +187,15 @@ impl SessionStream {
         Self { hub, session, inbound, ended: false }
     }
 
-    fn handle(&self, frame: AgentFrame) {
+    /// Takes note of a frame, and says what answers it at once. What answers does not pass through the mailbox: an agent that does not
+    /// read is not read either.
+    fn handle(&self, frame: AgentFrame) -> Option<control_frame::Frame> {
         let session = &self.session;
+        let mut answer = None;
         session.last_seen_ms.store(self.hub.now().as_millisecond(), Ordering::Relaxed);
         let changed = match frame.frame {
             Some(Frame::Heartbeat(heartbeat)) => {
-                let sequence = heartbeat.sequence;
-                // A closed mailbox ends the session at the next poll.
-                let _ = session.mailbox.push(control_frame::Frame::HeartbeatAck(HeartbeatAck { sequence }));
+                answer = Some(control_frame::Frame::HeartbeatAck(HeartbeatAck { sequence: heartbeat.sequence }));
                 session.view().note_heartbeat(heartbeat)
             }
             Some(Frame::Container(state)) => session.note_container(state),
@@ -218,6 +219,7 @@ impl SessionStream {
         if changed {
             self.hub.changed();
         }
+        answer
     }
 }
 
@@ -239,7 +241,11 @@ impl Stream for SessionStream {
                 Poll::Pending => {}
             }
             match Pin::new(&mut this.inbound).poll_next(cx) {
-                Poll::Ready(Some(Ok(frame))) => this.handle(frame),
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(answer) = this.handle(frame) {
+                        return Poll::Ready(Some(Ok(ControlFrame { frame: Some(answer) })));
+                    }
+                }
                 Poll::Ready(Some(Err(status))) => {
                     tracing::debug!(node = %this.session.node_id, %status, "link broke");
                     this.ended = true;
