@@ -42,7 +42,7 @@ use crate::{
     model::audit::Trail,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
     seal::Sealer,
-    server::{self, Peers},
+    server::{Peers, Room, Server},
     service::join_token::JoinTokens,
     store::{self, Store},
     telemetry::Metrics,
@@ -194,12 +194,22 @@ impl ControlPlane {
         let api = http.clone();
         let http = serve::http(listeners.http, http, cancel.clone(), GRACE);
         servers.spawn(async { Ok(http.await?) });
+        let room = Room::of_open_files();
         let serve_grpc = |listener, peers: Peers| {
             let tls = tls::server_config(identity.clone(), self.authority.certificate_der(), peers.client_auth())?;
-            let incoming = server::incoming(listener, tls, peers, self.metrics.clone(), &tracker, cancel.clone());
-            let shutdown = cancel.clone().cancelled_owned();
-            let stack = stack.clone();
-            anyhow::Ok(async move { Ok(peers.server().serve_with_incoming_shutdown(stack, incoming, shutdown).await?) })
+            let server = Server {
+                tls,
+                peers,
+                service: stack.clone(),
+                room: room.clone(),
+                metrics: self.metrics.clone(),
+                stop: cancel.clone(),
+                grace: GRACE,
+            };
+            anyhow::Ok(async move {
+                server.run(listener).await;
+                Ok(())
+            })
         };
         servers.spawn(serve_grpc(listeners.grpc, Peers::All)?);
         if let Some(listener) = listeners.internal {

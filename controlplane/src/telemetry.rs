@@ -25,7 +25,7 @@ pub struct Metrics {
     gpus: Family<GpuLabels, Gauge>,
     claims: Family<ClaimLabels, Gauge>,
     commands: Family<CommandLabels, Counter>,
-    connections_refused: Counter,
+    connections_refused: Family<RefusedLabels, Counter>,
     limited: Family<LimitLabels, Counter>,
     passes: Passes,
 }
@@ -70,6 +70,22 @@ struct CommandLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    reason: Refused,
+}
+
+/// Why a connection came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Refused {
+    /// Its TLS handshake failed, or took too long.
+    Handshake,
+    /// There are as many connections as there is room for.
+    NoRoom,
+    /// The system did not hand it over.
+    NotAccepted,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LimitLabels {
     class: &'static str,
 }
@@ -87,7 +103,7 @@ impl Metrics {
         registry.register("utopia_node_commands", "Commands to nodes by kind and outcome", metrics.commands.clone());
         registry.register(
             "utopia_connections_refused",
-            "Connections given up before or during the TLS handshake",
+            "Connections given up before or during the TLS handshake, by reason",
             metrics.connections_refused.clone(),
         );
         registry.register(
@@ -131,8 +147,8 @@ impl Metrics {
     }
 
     /// Takes note of a connection that came to nothing.
-    pub fn connection_refused(&self) {
-        self.connections_refused.inc();
+    pub fn connection_refused(&self, reason: Refused) {
+        self.connections_refused.get_or_create(&RefusedLabels { reason }).inc();
     }
 }
 

@@ -35,3 +35,4 @@ pub use call::{Config, router};
 pub use client::{ClientAddress, NetworkError, TrustedProxies};
 pub use cors::{CorsOrigins, OriginError};
 pub use routes::RouteError;
+pub use upstream::client_timeout;

@@ -100,8 +100,9 @@ pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
     })
 }
 
-/// The deadline that a client asks for.
-pub(crate) fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
+/// The time that a client gives a call (`grpc-timeout`); none when it gives none, or nothing that can be read.
+#[must_use]
+pub fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(GRPC_TIMEOUT)?.to_str().ok()?;
     let (number, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     if number.is_empty() || number.len() > 8 || !number.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -95,8 +95,8 @@ impl Rules {
 
 /// Who is calling, as far as the connection tells.
 fn peer<B>(request: &Request<B>) -> Identity {
-    let connection = request.extensions().get::<ConnectionInfo>();
-    let peer = connection.and_then(|connection| connection.peer.as_deref());
+    let connection = request.extensions().get::<Arc<ConnectionInfo>>();
+    let peer = connection.and_then(|connection| connection.peer.as_ref());
     let address = match (request.extensions().get::<ClientAddress>(), peer) {
         (Some(ClientAddress(address)), _) => Some(*address),
         (None, Some(PeerIdentity::Gateway(_))) => forwarded_for(request.headers()),

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +19,7 @@ use utopia_proto::link::v1::{
 };
 use uuid::Uuid;
 
-use super::Session;
+use super::{Session, session::Line};
 use crate::{
     clock::Clock,
     error::{Error, Result},
@@ -112,13 +111,13 @@ impl Hub {
         self.read().iter().map(|(id, known)| (*id, known.clone())).collect()
     }
 
-    /// Opens a session with an agent that connects from an address. An older one of the node is ended.
+    /// Opens a session with an agent. An older one of the node is ended.
     ///
     /// # Errors
     /// A status when the node is not known.
-    pub fn open(&self, node_id: Uuid, hello: Hello, address: Option<IpAddr>) -> Result<Arc<Session>, Status> {
+    pub fn open(&self, node_id: Uuid, hello: Hello, line: Line) -> Result<Arc<Session>, Status> {
         let now = self.now();
-        let session = Arc::new(Session::new(node_id, self.next_epoch(now), now, address));
+        let session = Arc::new(Session::new(node_id, self.next_epoch(now), now, line));
         let older = {
             let mut nodes = self.write();
             let Some(known) = nodes.get_mut(&node_id) else { return Err(deleted()) };
@@ -152,7 +151,9 @@ impl Hub {
             known.changed_at = self.now();
             let hostname = known.hostname.clone();
             drop(nodes);
-            tracing::info!(node = %session.node_id, hostname = %hostname, session = session.epoch, "node is offline");
+            let reason = session.mailbox.closed();
+            let reason = reason.as_ref().map_or("", Status::message);
+            tracing::info!(node = %session.node_id, %hostname, session = session.epoch, reason, "node is offline");
             self.changed();
         }
     }

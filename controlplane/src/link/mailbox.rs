@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use utopia_proto::link::v1::{ControlFrame, control_frame::Frame};
 
@@ -14,10 +15,11 @@ use utopia_proto::link::v1::{ControlFrame, control_frame::Frame};
 const CAPACITY: usize = 256;
 
 /// The queue. One reader.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Mailbox {
     queue: Mutex<Queue>,
     reader: AtomicWaker,
+    connection: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +34,14 @@ struct Queue {
 pub struct Closed;
 
 impl Mailbox {
-    /// Queues a frame. A full mailbox closes itself: the agent does not read.
+    /// A mailbox whose frames go through a connection that can be ended.
+    #[must_use]
+    pub fn new(connection: CancellationToken) -> Self {
+        Self { queue: Mutex::default(), reader: AtomicWaker::new(), connection }
+    }
+
+    /// Queues a frame. A full mailbox closes itself and ends the connection: the agent does not read, so that the reason alone might
+    /// never reach it.
     ///
     /// # Errors
     /// [`Closed`] when the session has ended or ends by this.
@@ -55,6 +64,7 @@ impl Mailbox {
             "the agent does not read what is sent to it",
             None,
         ));
+        self.connection.cancel();
         Err(Closed)
     }
 
@@ -62,6 +72,12 @@ impl Mailbox {
     pub fn close(&self, status: Status) {
         self.lock().closed.get_or_insert(status);
         self.reader.wake();
+    }
+
+    /// Why the session has ended, if it has.
+    #[must_use]
+    pub fn closed(&self) -> Option<Status> {
+        self.lock().closed.clone()
     }
 
     /// The next frame, or the status with which the session ends.
@@ -95,7 +111,7 @@ mod tests {
 
     #[test]
     fn frames_come_out_in_order_and_then_the_reason() {
-        let mailbox = Mailbox::default();
+        let mailbox = Mailbox::new(CancellationToken::new());
         mailbox.push(ack(1)).unwrap();
         mailbox.push(ack(2)).unwrap();
         mailbox.close(Status::unavailable("stopping"));
@@ -117,11 +133,14 @@ mod tests {
 
     #[test]
     fn an_agent_that_does_not_read_loses_its_session() {
-        let mailbox = Mailbox::default();
+        let connection = CancellationToken::new();
+        let mailbox = Mailbox::new(connection.clone());
         for sequence in 0..CAPACITY as u64 {
             mailbox.push(ack(sequence)).unwrap();
         }
+        assert!(!connection.is_cancelled());
         assert_eq!(mailbox.push(ack(0)), Err(Closed));
-        assert_eq!(mailbox.lock().closed.as_ref().unwrap().code(), tonic::Code::ResourceExhausted);
+        assert_eq!(mailbox.closed().unwrap().code(), tonic::Code::ResourceExhausted);
+        assert!(connection.is_cancelled());
     }
 }

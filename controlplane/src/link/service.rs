@@ -1,6 +1,6 @@
 //! `utopia.link.v1.AgentLink`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tonic::{Code, Request, Response, Status, Streaming, async_trait};
 use utopia_proto::{
@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::{
     Hub,
     hub::{self, Known},
-    session::SessionStream,
+    session::{Line, SessionStream},
 };
-use crate::{auth::Identity, error::Error, model::NodeStage, store::Store};
+use crate::{auth::Identity, error::Error, model::NodeStage, server::ConnectionInfo, store::Store};
 
 /// The protocol this control plane speaks.
 const PROTOCOL: u32 = 1;
@@ -39,7 +39,9 @@ impl AgentLink for LinkService {
 
     async fn connect(&self, request: Request<Streaming<AgentFrame>>) -> Result<Response<SessionStream>, Status> {
         let identity = Identity::of(&request);
-        let address = identity.address;
+        let connection = request.extensions().get::<Arc<ConnectionInfo>>();
+        let end = connection.map(|connection| connection.end.clone()).unwrap_or_default();
+        let line = Line { address: identity.address, end };
         let node_id = identity.node()?;
         let mut inbound: Streaming<AgentFrame> = request.into_inner();
         let hello = hello(&mut inbound, node_id).await?;
@@ -48,7 +50,7 @@ impl AgentLink for LinkService {
             let facts = hello.facts.clone().unwrap_or_default();
             self.store.update_node(node_id, &facts, &hello.gpus, self.hub.now()).await?;
         }
-        let session = self.hub.open(node_id, hello, address)?;
+        let session = self.hub.open(node_id, hello, line)?;
         let hostname = self.hub.node(node_id).map(|known| known.hostname).unwrap_or_default();
         tracing::info!(node = %node_id, %hostname, session = session.epoch, "node is online");
         let welcome = Welcome { session_epoch: session.epoch, heartbeat_interval_ms: self.heartbeat_interval_ms };

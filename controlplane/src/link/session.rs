@@ -15,6 +15,7 @@ use std::{
 
 use futures_util::Stream;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use utopia_proto::link::v1::{
     AgentFrame, ContainerPhase, ContainerState, ControlFrame, GpuReading, Heartbeat, HeartbeatAck, Inventory, agent_frame::Frame,
@@ -30,6 +31,15 @@ const FRAMES_PER_POLL: usize = 32;
 
 /// The most containers the view of one node holds; an agent that reports more is not one of ours.
 const MAX_CONTAINERS: usize = 10_000;
+
+/// The connection of a session.
+#[derive(Debug, Default)]
+pub struct Line {
+    /// Where the agent connects from, if that is known.
+    pub address: Option<IpAddr>,
+    /// Ends it.
+    pub end: CancellationToken,
+}
 
 /// An open session.
 #[derive(Debug)]
@@ -66,13 +76,14 @@ pub struct View {
 impl Session {
     /// A session that begins now.
     #[must_use]
-    pub fn new(node_id: Uuid, epoch: u64, now: Timestamp, address: Option<IpAddr>) -> Self {
+    pub fn new(node_id: Uuid, epoch: u64, now: Timestamp, line: Line) -> Self {
+        let Line { address, end } = line;
         Self {
             node_id,
             epoch,
             opened_at: now,
             address,
-            mailbox: Mailbox::default(),
+            mailbox: Mailbox::new(end),
             commands: Commands::default(),
             last_seen_ms: AtomicI64::new(now.as_millisecond()),
             view: Mutex::default(),
