@@ -37,7 +37,9 @@ def main():
         with planes.agent(plane, programs, directory, "enrolled") as enrolled:
             pass
         world = prepare(plane, directory, connected, enrolled)
-        chosen = [scenario for scenario in scenarios(world, password) if arguments.only in scenario.name]
+        chosen = [scenario for scenario in scenarios(world, password) if arguments.only.lower() in scenario.name.lower()]
+        if not chosen:
+            sys.exit(f"error: no method has {arguments.only!r} in its name")
         settings = {"seconds": arguments.seconds, "programs": programs.name, "own_control_plane": arguments.grpc is None}
         outcome = Outcome(ROOT, programs.name != "debug", settings)
         calls = Calls(plane, world, directory, arguments.seconds)
