@@ -14,6 +14,7 @@ import (
 
 	claimv1 "utopia.dev/load-tests/peers/gen/utopia/claim/v1"
 	hostv1 "utopia.dev/load-tests/peers/gen/utopia/host/v1"
+	iamv1 "utopia.dev/load-tests/peers/gen/utopia/iam/v1"
 )
 
 // pipeBytes is what the connection within the process holds: as much as a socket of the loopback.
@@ -74,6 +75,9 @@ func registerBackend(ctx context.Context, routes *runtime.ServeMux, address stri
 	if err := hostv1.RegisterHostServiceHandler(ctx, routes, connection); err != nil {
 		return err
 	}
+	if err := iamv1.RegisterAccountServiceHandler(ctx, routes, connection); err != nil {
+		return err
+	}
 	return claimv1.RegisterClaimServiceHandler(ctx, routes, connection)
 }
 
@@ -81,6 +85,9 @@ func registerBackend(ctx context.Context, routes *runtime.ServeMux, address stri
 // memory, with HTTP/2 but without sockets.
 func registerInProcess(ctx context.Context, routes *runtime.ServeMux, messages int) error {
 	if err := hostv1.RegisterHostServiceHandlerServer(ctx, routes, newHosts()); err != nil {
+		return err
+	}
+	if err := iamv1.RegisterAccountServiceHandlerServer(ctx, routes, newAccounts()); err != nil {
 		return err
 	}
 	pipe := bufconn.Listen(pipeBytes)

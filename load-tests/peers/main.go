@@ -26,7 +26,7 @@ type server struct {
 
 var servers = map[string]server{
 	"link":    {"grpc-go: the agents' link", runLink},
-	"unary":   {"grpc-go: hosts and claims, with prepared answers", runUnary},
+	"unary":   {"grpc-go: hosts, accounts and claims, with prepared answers", runUnary},
 	"gateway": {"grpc-gateway: JSON over HTTP, before a backend or in process", runGateway},
 	"envoy":   {"Envoy: JSON over HTTP, before a backend", runEnvoy},
 	watchdog:  {"ends Envoy with its standard input; started by envoy", runWatchdog},
@@ -35,7 +35,7 @@ var servers = map[string]server{
 const usage = `usage: utopia-peers COMMAND [OPTIONS]
 
   link     grpc-go: the agents' link
-  unary    grpc-go: hosts and claims, with prepared answers
+  unary    grpc-go: hosts, accounts and claims, with prepared answers
   gateway  grpc-gateway: JSON over HTTP, before a backend or in process
   envoy    Envoy: JSON over HTTP, before a backend
 

@@ -10,6 +10,7 @@ import (
 
 	claimv1 "utopia.dev/load-tests/peers/gen/utopia/claim/v1"
 	hostv1 "utopia.dev/load-tests/peers/gen/utopia/host/v1"
+	iamv1 "utopia.dev/load-tests/peers/gen/utopia/iam/v1"
 )
 
 func runUnary(ctx context.Context, arguments []string) error {
@@ -21,6 +22,7 @@ func runUnary(ctx context.Context, arguments []string) error {
 	}
 	register := func(server *grpc.Server) {
 		hostv1.RegisterHostServiceServer(server, newHosts())
+		iamv1.RegisterAccountServiceServer(server, newAccounts())
 		claimv1.RegisterClaimServiceServer(server, newClaims(*messages))
 	}
 	if !*cleartext {
@@ -52,6 +54,16 @@ func (h *hosts) GetHost(context.Context, *hostv1.GetHostRequest) (*hostv1.Host, 
 
 func (h *hosts) ReportHeartbeat(context.Context, *hostv1.ReportHeartbeatRequest) (*emptypb.Empty, error) {
 	return h.empty, nil
+}
+
+// accounts answers with the account of whoever asks.
+type accounts struct {
+	iamv1.UnimplementedAccountServiceServer
+	account *iamv1.Account
+}
+
+func (a *accounts) GetProfile(context.Context, *iamv1.GetProfileRequest) (*iamv1.Account, error) {
+	return a.account, nil
 }
 
 // claims sends one claim a number of times, as fast as it is read.
@@ -103,6 +115,17 @@ func newHosts() *hosts {
 		LastHeartbeat:  updatedAt,
 		CreatedAt:      createdAt,
 		AgentConnected: true,
+	}}
+}
+
+func newAccounts() *accounts {
+	return &accounts{account: &iamv1.Account{
+		Id:          "0b0d6f0e-3f0c-4c55-8a53-6d7f2f6f4a10",
+		Username:    "admin",
+		Role:        "admin",
+		CreatedAt:   createdAt,
+		UpdatedAt:   updatedAt,
+		LastLoginAt: updatedAt,
 	}}
 }
 

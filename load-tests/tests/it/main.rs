@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
+mod bench;
+
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
