@@ -5,7 +5,7 @@ CARGO ?= cargo
 ARGS ?=
 BUF ?= buf
 
-.PHONY: help up build test schemathesis lint contract released fmt audit
+.PHONY: help up build test schemathesis instructions lint contract released fmt audit
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,9 @@ test: ## run all tests, with throw-away servers
 schemathesis: ## check that a running control plane does what its OpenAPI document says
 	$(CARGO) build --locked -p utopia-controlplane --bins
 	.ci/schemathesis.sh
+
+instructions: ## compare what the hottest ways through the product cost with what is recorded, in instructions
+	.ci/instructions.sh
 
 lint: ## check format, lints, licences and dependencies
 	$(CARGO) fmt --all --check

@@ -123,8 +123,11 @@ pub fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
 /// At most eight digits, in milliseconds as far as these reach.
 fn timeout_value(timeout: Duration) -> Option<HeaderValue> {
     let millis = timeout.as_millis().max(1);
-    let text = if millis < 100_000_000 { format!("{millis}m") } else { format!("{}S", timeout.as_secs().min(99_999_999)) };
-    HeaderValue::try_from(text).ok()
+    let (number, unit) = match u64::try_from(millis) {
+        Ok(millis) if millis < 100_000_000 => (millis, "m"),
+        Ok(_) | Err(_) => (timeout.as_secs().min(99_999_999), "S"),
+    };
+    HeaderValue::try_from([itoa::Buffer::new().format(number), unit].concat()).ok()
 }
 
 /// The status of a call, if the headers or trailers carry one.

@@ -129,6 +129,16 @@ fn agent_token(headers: &HeaderMap) -> Result<Option<&str>, Status> {
     token.map(Some).ok_or_else(invalid)
 }
 
+/// What log lines about a call begin with. It is made once who calls is known: fields that come later are written at a price.
+fn span<B>(request: &Request<B>, identity: &Identity) -> Span {
+    let user = match &identity.caller {
+        Caller::Person(person) => Some(person.username.as_str()),
+        Caller::Anonymous | Caller::Node(_) | Caller::Host(_) | Caller::Gateway => None,
+    };
+    // A path has no blanks, and needs no quotes; an id may have some.
+    tracing::info_span!("request", method = %request.uri().path(), id = request_id(request.headers()), user)
+}
+
 /// The client's address as a gateway reports it; only the last entry, which the gateway itself wrote.
 fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
     headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
@@ -173,25 +183,19 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let span = tracing::info_span!(
-            "request",
-            method = request.uri().path(),
-            id = request_id(request.headers()),
-            user = tracing::field::Empty
-        );
+        let identity = peer(&request);
         let policy = match self.rules.policy(request.uri().path()) {
             Ok(policy) => policy,
-            Err(status) => return at_once(refusal(&span, &status, None)),
+            Err(status) => return at_once(refusal(&span(&request, &identity), &status, None)),
         };
-        let identity = peer(&request);
         let token = match bearer(request.headers()) {
-            Ok(None) => return self.proceed(request, policy, identity, span),
+            Ok(None) => return self.proceed(request, policy, identity),
             Ok(Some(token)) => token,
-            Err(status) => return self.unknown(request, policy, &identity, span, status),
+            Err(status) => return self.unknown(request, policy, &identity, status),
         };
         match self.rules.credentials.at_hand(token) {
-            Some(Ok(caller)) => self.proceed(request, policy, Identity { caller, ..identity }, span),
-            Some(Err(error)) => self.unknown(request, policy, &identity, span, error.into()),
+            Some(Ok(caller)) => self.proceed(request, policy, Identity { caller, ..identity }),
+            Some(Err(error)) => self.unknown(request, policy, &identity, error.into()),
             None => {
                 let (token, credentials) = (token.to_owned(), self.rules.credentials.clone());
                 // The clone takes the place of the service that is ready.
@@ -199,8 +203,8 @@ where
                 let mut guard = Self { rules: Arc::clone(&self.rules), inner: std::mem::replace(&mut self.inner, inner) };
                 Either::Right(Box::pin(async move {
                     let decided = match credentials.caller(&token).await {
-                        Ok(caller) => guard.proceed(request, policy, Identity { caller, ..identity }, span),
-                        Err(error) => guard.unknown(request, policy, &identity, span, error.into()),
+                        Ok(caller) => guard.proceed(request, policy, Identity { caller, ..identity }),
+                        Err(error) => guard.unknown(request, policy, &identity, error.into()),
                     };
                     drop(guard);
                     decided.await
@@ -212,19 +216,11 @@ where
 
 impl<S> Guard<S> {
     /// Limits, authorizes, and lets the call through.
-    fn proceed(
-        &mut self,
-        mut request: Request<Body>,
-        policy: MethodPolicy,
-        identity: Identity,
-        span: Span,
-    ) -> Decided<S::Future, S::Error>
+    fn proceed(&mut self, mut request: Request<Body>, policy: MethodPolicy, identity: Identity) -> Decided<S::Future, S::Error>
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
-        if let Caller::Person(person) = &identity.caller {
-            span.record("user", person.username.as_str());
-        }
+        let span = span(&request, &identity);
         let standing = match self.rules.limits.admit(policy, &identity) {
             Ok(standing) => standing,
             Err(refused) => return at_once(refusal(&span, &refused.into(), None)),
@@ -255,7 +251,6 @@ impl<S> Guard<S> {
         request: Request<Body>,
         policy: MethodPolicy,
         identity: &Identity,
-        span: Span,
         status: Status,
     ) -> Decided<S::Future, S::Error>
     where
@@ -263,8 +258,9 @@ impl<S> Guard<S> {
     {
         let identity = Identity { caller: Caller::Anonymous, address: identity.address };
         if policy.access == Access::Public && status.code() == Code::Unauthenticated {
-            return self.proceed(request, policy, identity, span);
+            return self.proceed(request, policy, identity);
         }
+        let span = span(&request, &identity);
         match self.rules.limits.admit(policy, &identity) {
             Ok(standing) => self.refuse(request, policy, &identity, &span, status, standing),
             Err(refused) => at_once(refusal(&span, &refused.into(), None)),

@@ -65,7 +65,8 @@ impl NodeService for Nodes {
             NodeState::Unspecified => self.store.list_nodes(window).await?,
             state @ (NodeState::Pending | NodeState::Online | NodeState::Offline) => self.in_state(state, window).await?,
         };
-        let owners = self.owners().await?;
+        let ids: Vec<_> = page.items.iter().map(|node| node.id).collect();
+        let owners = self.store.allocations(&ids).await?;
         Ok(Response::new(ListNodesResponse {
             nodes: page.items.into_iter().map(|node| self.show(node, &owners)).collect(),
             total: page.total,
@@ -76,7 +77,7 @@ impl NodeService for Nodes {
 
     async fn get_node(&self, request: Request<GetNodeRequest>) -> Result<Response<WireNode>, Status> {
         let node = self.find(&request.get_ref().id).await?;
-        let owners = self.owners().await?;
+        let owners = self.store.allocations(&[node.id]).await?;
         Ok(Response::new(self.show(node, &owners)))
     }
 
@@ -107,11 +108,6 @@ impl Nodes {
         self.store.node(id).await?.ok_or_else(|| Error::not_found("node", id))
     }
 
-    /// Which claim has a GPU, by the GPU's key.
-    async fn owners(&self) -> Result<HashMap<String, Uuid>> {
-        Ok(self.store.ledger().await?.into_iter().map(|row| (row.gpu_uuid, row.claim_id)).collect())
-    }
-
     /// A page of the nodes in one state. Who is connected is known in memory, so the page is cut here.
     async fn in_state(&self, state: NodeState, window: PageRequest) -> Result<Page<Node>> {
         let index = self.store.node_index().await?;
@@ -130,6 +126,7 @@ impl Nodes {
         }
     }
 
+    /// The node, with the claims that have its GPUs by the GPUs' keys.
     fn show(&self, node: Node, owners: &HashMap<String, Uuid>) -> WireNode {
         let state = self.state(node.id, node.stage);
         let session = self.hub.node(node.id).and_then(|known| known.session);

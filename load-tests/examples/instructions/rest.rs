@@ -115,7 +115,7 @@ async fn prepare(api: &Router, request: Request) -> anyhow::Result<Prepared> {
     let prepared = match request {
         Request::Account => Prepared::get("/api/v1/auth/profile", bearer),
         Request::Heartbeat => {
-            let host = json!({ "name": "gpu-1", "address": "192.0.2.1", "total_cpu": 64, "total_gpu": 8 });
+            let host = json!({ "name": "gpu-1", "ip_address": "192.0.2.1", "total_cpu": 64 });
             let host = Prepared::post("/api/v1/hosts", bearer, &host).json(api).await?;
             let report = json!({
                 "status": "online", "health_status": "healthy", "used_cpu": 8.5, "used_memory": 34_359_738_368_u64, "used_gpu": 2,
