@@ -4,6 +4,7 @@
 //! turns, round after round, and the median of the rounds counts: that keeps a noisy machine from favouring one of them.
 
 mod answer;
+mod claims;
 mod contest;
 mod load;
 mod operations;
@@ -56,6 +57,8 @@ enum Command {
     Rest(rest::Options),
     /// A stream of messages as lines or events, beside grpc-gateway
     Stream(stream::Options),
+    /// Durable claims of many writers, beside the database alone
+    Claims(claims::Options),
 }
 
 #[tokio::main]
@@ -77,5 +80,6 @@ async fn measure(command: Command, rounds: Rounds) -> anyhow::Result<Outcome> {
         Command::Unary(options) => unary::run(options, rounds).await,
         Command::Rest(options) => rest::run(options, rounds).await,
         Command::Stream(options) => stream::run(options, rounds).await,
+        Command::Claims(options) => claims::run(&options, rounds).await,
     }
 }
