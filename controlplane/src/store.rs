@@ -45,7 +45,7 @@ pub use self::{
     machines::MachineFilter,
     nodes::DeleteNodeOutcome,
     open::Options,
-    placement::{PlaceOutcome, StatusChange, Waiting},
+    placement::{PlaceOutcome, Placement, StatusChange, Waiting},
     sessions::Revocation,
     signing_keys::{KeptSecret, SigningKey},
     users::DeletedUser,

@@ -1,6 +1,10 @@
 //! Runs passes: at every change that matters, at an interval, and one at a time.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -11,8 +15,12 @@ use crate::{error::Result, link::Hub, model::Claim, store::Store, telemetry::Met
 /// A pass is made at least this often.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Changes that come within this time of a pass share the next one.
+/// Changes that come within this time of a pass share the next one. After a pass that took longer it is as long as that, so that
+/// passes over very many claims leave half of the time to others.
 const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// No change waits longer than this for a pass to begin.
+const MAX_DEBOUNCE: Duration = Duration::from_millis(500);
 
 /// How long a pass that failed is waited for.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -35,16 +43,19 @@ impl Driver {
     /// Runs until cancelled.
     pub async fn run(self, cancel: CancellationToken) {
         while !cancel.is_cancelled() {
-            let pause = match self.pass().await {
-                // What was just placed is sent to its node at once.
-                Ok(Outcome::Progress) => DEBOUNCE,
+            let begun = Instant::now();
+            let outcome = self.pass().await;
+            let debounce = begun.elapsed().clamp(DEBOUNCE, MAX_DEBOUNCE);
+            let pause = match outcome {
+                // What was just placed is sent to its node soon.
+                Ok(Outcome::Progress) => debounce,
                 Ok(Outcome::Settled) => {
                     tokio::select! {
                         () = cancel.cancelled() => return,
                         () = self.hub.wait_changed() => {}
                         () = tokio::time::sleep(INTERVAL) => {}
                     }
-                    DEBOUNCE
+                    debounce
                 }
                 Err(error) => {
                     tracing::error!(%error, "a reconcile pass failed");
@@ -59,7 +70,8 @@ impl Driver {
     }
 
     async fn pass(&self) -> Result<Outcome> {
-        let started = std::time::Instant::now();
+        self.executor.forget_released().await?;
+        let started = Instant::now();
         let nodes = observe::nodes(&self.hub, &self.store).await?;
         // The nodes first: a container that appears in between is then not yet seen, rather than taken for one without a claim.
         let mut claims = self.store.unsettled_claims().await?;

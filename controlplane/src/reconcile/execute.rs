@@ -1,4 +1,4 @@
-//! Does the planner's steps: changes of rows one after the other, commands to nodes beside each other.
+//! Does the planner's steps: changes of rows in groups, commands to nodes beside each other.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result},
     link::Hub,
     model::Claim,
-    store::{PlaceOutcome, StatusChange, Store, Waiting},
+    store::{PlaceOutcome, Placement, StatusChange, Store, Waiting},
 };
 
 /// How many commands are on their way at a time.
@@ -41,6 +41,17 @@ pub struct Executor {
     tracker: TaskTracker,
     slots: Arc<Semaphore>,
     retries: Mutex<Retries<Key>>,
+    /// Deleted claims of which no container is left.
+    released: Mutex<Vec<Uuid>>,
+}
+
+/// What a pass changes in the store, claim by claim.
+#[derive(Default)]
+struct Rows {
+    statuses: Vec<StatusChange>,
+    placements: Vec<Placement>,
+    forgotten: Vec<Uuid>,
+    waiting: Vec<Waiting>,
 }
 
 /// What a command is about; two with the same key are never under way together.
@@ -58,7 +69,7 @@ impl Executor {
     #[must_use]
     pub fn new(store: Store, hub: Hub, changes: Changes, tracker: TaskTracker) -> Arc<Self> {
         let slots = Arc::new(Semaphore::new(MAX_COMMANDS));
-        Arc::new(Self { store, hub, changes, tracker, slots, retries: Mutex::default() })
+        Arc::new(Self { store, hub, changes, tracker, slots, retries: Mutex::default(), released: Mutex::default() })
     }
 
     /// Does the steps, and says whether rows changed. Commands go on after this returns, and wake the driver when they are done.
@@ -67,63 +78,69 @@ impl Executor {
     /// When the store fails; the steps left are done by the next pass.
     pub async fn run(self: &Arc<Self>, steps: Vec<Step>, claims: &[Claim]) -> Result<bool> {
         let by_id = claims.iter().map(|claim| (claim.id, claim)).collect::<HashMap<_, _>>();
-        let mut progress = false;
-        let mut waiting = Vec::new();
+        let mut rows = Rows::default();
         for step in steps {
             match step {
-                Step::Wait { claim, generation, reason, message } => {
-                    waiting.push(Waiting { id: claim, generation, reason: reason.to_owned(), message });
-                }
                 Step::Ensure { claim, node } => {
                     if let Some(claim) = by_id.get(&claim) {
                         self.ensure(claim, node);
                     }
                 }
                 Step::Release { node, claim_id, epoch, forget } => self.release(node, claim_id, epoch, forget),
-                step @ (Step::Place { .. } | Step::SetStatus { .. } | Step::Unplace { .. } | Step::Forget { .. }) => {
-                    progress |= self.write(step).await?;
+                Step::Wait { claim: id, generation, reason, message } => {
+                    rows.waiting.push(Waiting { id, generation, reason: reason.to_owned(), message });
                 }
+                Step::Place { claim: id, generation, node: node_id, gpus: gpu_uuids } => {
+                    rows.placements.push(Placement { id, generation, node_id, gpu_uuids });
+                }
+                Step::SetStatus { claim: id, generation, phase, reason, message, container_id, free_gpus } => {
+                    let reason = reason.into_owned();
+                    rows.statuses.push(StatusChange { id, generation, phase, reason, message, container_id, free_gpus });
+                }
+                Step::Unplace { claim: id, generation, reason, message } => {
+                    let (phase, container_id) = (ClaimPhase::Pending, String::new());
+                    let reason = reason.to_owned();
+                    rows.statuses.push(StatusChange { id, generation, phase, reason, message, container_id, free_gpus: true });
+                }
+                Step::Forget { claim, .. } => rows.forgotten.push(claim),
             }
         }
-        if !waiting.is_empty() {
-            self.store.set_waiting(&waiting, self.hub.now()).await?;
-            waiting.iter().for_each(|waiting| self.changes.publish(waiting.id));
-        }
+        let progress = self.write(&rows).await?;
         self.lock().prune(self.hub.now());
         Ok(progress)
     }
 
-    /// Does a step that changes one row. A row that has changed since is left to the next pass.
-    async fn write(&self, step: Step) -> Result<bool> {
+    /// Changes rows, and says whether the next pass may have more to do. A row that has changed since is left to that.
+    async fn write(&self, rows: &Rows) -> Result<bool> {
         let now = self.hub.now();
-        let (id, changed) = match step {
-            Step::Place { claim, generation, node, gpus } => {
-                let placed = self.store.place_claim(claim, generation, node, &gpus, now).await?;
-                if let PlaceOutcome::Placed { epoch } = placed {
-                    tracing::info!(%claim, %node, epoch, gpus = gpus.len(), "claim placed");
-                }
-                // A row or a GPU that is gone makes the next pass look again.
-                (claim, true)
+        let changed = self.store.set_claim_statuses(&rows.statuses, now).await?;
+        for change in rows.statuses.iter().filter(|change| changed.contains(&change.id)) {
+            tell(change);
+            self.changes.publish(change.id);
+        }
+        let outcomes = self.store.place_claims(&rows.placements, now).await?;
+        for (Placement { id, node_id, gpu_uuids, .. }, outcome) in rows.placements.iter().zip(outcomes) {
+            if let PlaceOutcome::Placed { epoch } = outcome {
+                tracing::info!(claim = %id, node = %node_id, epoch, gpus = gpu_uuids.len(), "claim placed");
             }
-            Step::SetStatus { claim, generation, phase, reason, message, container_id, free_gpus } => {
-                if phase == ClaimPhase::Scheduled && reason.is_empty() {
-                    tracing::debug!(%claim, "claim progress: {message}");
-                } else {
-                    tracing::info!(%claim, phase = phase.as_str_name(), %reason, detail = %message, "claim status");
-                }
-                let change =
-                    StatusChange { phase, reason: reason.into_owned(), message, container_id: Some(container_id), free_gpus };
-                (claim, self.store.set_claim_status(claim, generation, change, now).await?)
-            }
-            Step::Unplace { claim, generation, reason, message } => {
-                tracing::info!(%claim, reason, detail = %message, "claim's placement is taken back");
-                (claim, self.store.unplace_claim(claim, generation, reason, &message, now).await?)
-            }
-            Step::Forget { claim, .. } => (claim, self.store.forget_claim(claim).await?),
-            Step::Wait { .. } | Step::Ensure { .. } | Step::Release { .. } => return Ok(false),
-        };
-        self.changes.publish(id);
-        Ok(changed)
+            self.changes.publish(*id);
+        }
+        let forgotten = self.store.forget_claims(&rows.forgotten).await?;
+        self.store.set_waiting(&rows.waiting, now).await?;
+        rows.waiting.iter().for_each(|waiting| self.changes.publish(waiting.id));
+        // A placement that was not made is progress too: a row or a GPU that is gone makes the next pass look again.
+        Ok(!changed.is_empty() || !rows.placements.is_empty() || forgotten > 0)
+    }
+
+    /// Forgets the deleted claims whose containers were removed since the last time: before a pass, which would have them removed again.
+    ///
+    /// # Errors
+    /// When the store fails; the containers are then found removed once more.
+    pub async fn forget_released(&self) -> Result<()> {
+        let released = std::mem::take(&mut *self.released.lock().unwrap_or_else(PoisonError::into_inner));
+        self.store.forget_claims(&released).await?;
+        released.iter().for_each(|claim| tracing::info!(%claim, "claim's container is gone"));
+        Ok(())
     }
 
     fn ensure(self: &Arc<Self>, claim: &Claim, node: Uuid) {
@@ -172,8 +189,7 @@ impl Executor {
                 session.note_released(&claim_id, epoch);
             }
             if let Some((claim, _)) = forget {
-                this.store.forget_claim(claim).await?;
-                tracing::info!(%claim, "claim's container is gone");
+                this.released.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
             }
             Ok(())
         };
@@ -201,6 +217,17 @@ impl Executor {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Retries<Key>> {
         self.retries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says in the log how a claim fares.
+fn tell(StatusChange { id, phase, reason, message, .. }: &StatusChange) {
+    match phase {
+        ClaimPhase::Pending => tracing::info!(claim = %id, reason, detail = %message, "claim's placement is taken back"),
+        ClaimPhase::Scheduled if reason.is_empty() => tracing::debug!(claim = %id, "claim progress: {message}"),
+        ClaimPhase::Unspecified | ClaimPhase::Scheduled | ClaimPhase::Running | ClaimPhase::Failed | ClaimPhase::Completed => {
+            tracing::info!(claim = %id, phase = phase.as_str_name(), %reason, detail = %message, "claim status");
+        }
     }
 }
 

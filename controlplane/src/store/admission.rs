@@ -211,7 +211,7 @@ async fn requested_before(
     let mut found = HashMap::new();
     for keys in batch::pieces(keys) {
         let sql = batch::statement(
-            select_claims!("where (user_id, request_id) in (values "),
+            select_claims!(", request_id", "where (user_id, request_id) in (values "),
             "(cast($ as bigint), $)",
             keys.len(),
             ")",

@@ -20,10 +20,15 @@ use crate::{
 /// none, and they are not looked for.
 macro_rules! select_claims {
     ($rest:literal) => {
+        select_claims!("", $rest)
+    };
+    ($further_columns:literal, $rest:literal) => {
         concat!(
-            "select id, user_id, request_id, spec, phase, reason, message, node_id, epoch, container_id, generation, created_at, \
-             updated_at, deleted_at, case when node_id is null then null else \
-             (select string_agg(gpu_uuid, ',' order by gpu_uuid) from gpu_ledger where claim_id = claims.id) end as gpus from claims ",
+            "select id, user_id, spec, phase, reason, message, node_id, epoch, container_id, generation, created_at, updated_at, \
+             deleted_at, case when node_id is null then null else \
+             (select string_agg(gpu_uuid, ',' order by gpu_uuid) from gpu_ledger where claim_id = claims.id) end as gpus",
+            $further_columns,
+            " from claims ",
             $rest
         )
     };

@@ -1,10 +1,19 @@
 //! The GPU ledger: which GPU belongs to which placement. Rows come and go only with the claims they belong to.
 
-use sqlx::{AnyConnection, Row as _, any::AnyRow};
+use sqlx::{Any, AnyConnection, Row as _, any::AnyRow, query::Query};
 use uuid::Uuid;
 
 use super::{Doing as _, Store, batch, is_taken, row};
 use crate::{error::Result, model::LedgerRow};
+
+/// One GPU of a placement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Booking<'a> {
+    pub(super) gpu_uuid: &'a str,
+    pub(super) node_id: Uuid,
+    pub(super) claim_id: Uuid,
+    pub(super) epoch: i64,
+}
 
 impl Store {
     /// The whole ledger, by GPU.
@@ -16,30 +25,17 @@ impl Store {
     }
 }
 
-/// Books the GPUs for a placement. False when one of them is booked already: the transaction can then only be rolled back.
-pub(super) async fn book(
-    connection: &mut AnyConnection,
-    (claim_id, epoch): (Uuid, i64),
-    node_id: Uuid,
-    gpu_uuids: &[String],
-) -> Result<bool, sqlx::Error> {
-    // Always in the same order, so that two placements that want the same GPUs wait for each other, not both at once.
-    let mut gpu_uuids: Vec<&str> = gpu_uuids.iter().map(String::as_str).collect();
-    gpu_uuids.sort_unstable();
-    for gpu_uuids in gpu_uuids.chunks(batch::ROWS) {
-        let sql = batch::statement(
-            "insert into gpu_ledger (gpu_uuid, node_id, claim_id, epoch) values ",
-            "($, $, $, $)",
-            gpu_uuids.len(),
-            "",
-            0,
-        );
-        let bind = |query: sqlx::query::Query<'static, _, _>, gpu_uuid: &&str| {
-            query.bind((*gpu_uuid).to_owned()).bind(node_id.to_string()).bind(claim_id.to_string()).bind(epoch)
+/// Books GPUs for placements. False when one of them is booked already: the transaction can then only be rolled back.
+pub(super) async fn book(connection: &mut AnyConnection, mut rows: Vec<Booking<'_>>) -> Result<bool, sqlx::Error> {
+    // Always in the same order, so that two who want the same GPUs wait for each other, not both at once.
+    rows.sort_unstable_by_key(|row| row.gpu_uuid);
+    for rows in batch::pieces(&rows) {
+        let head = "insert into gpu_ledger (gpu_uuid, node_id, claim_id, epoch) values ";
+        let sql = batch::statement(head, "($, $, $, $)", rows.len(), "", 0);
+        let bind = |query: Query<'static, Any, _>, row: &Booking<'_>| {
+            query.bind(row.gpu_uuid).bind(row.node_id.to_string()).bind(row.claim_id.to_string()).bind(row.epoch)
         };
-        // Up to eight, a whole machine's, the statements are worth keeping.
-        let query = gpu_uuids.iter().fold(sqlx::query(sql).persistent(gpu_uuids.len() <= 8), bind);
-        match query.execute(&mut *connection).await {
+        match rows.iter().fold(sqlx::query(sql), bind).execute(&mut *connection).await {
             Err(error) if is_taken(&error) => return Ok(false),
             booked => booked?,
         };
@@ -47,10 +43,13 @@ pub(super) async fn book(
     Ok(true)
 }
 
-/// Frees all GPUs of a claim.
-pub(super) async fn free(connection: &mut AnyConnection, claim_id: Uuid) -> Result<(), sqlx::Error> {
-    let query = sqlx::query("delete from gpu_ledger where claim_id = $1").bind(claim_id.to_string());
-    query.execute(connection).await?;
+/// Frees all GPUs of claims.
+pub(super) async fn free(connection: &mut AnyConnection, claims: &[Uuid]) -> Result<(), sqlx::Error> {
+    for claims in batch::pieces(claims) {
+        let sql = batch::statement("delete from gpu_ledger where claim_id in (", "$", claims.len(), ")", 0);
+        let query = claims.iter().fold(sqlx::query(sql), |query, id| query.bind(id.to_string()));
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

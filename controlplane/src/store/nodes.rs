@@ -1,5 +1,7 @@
 //! Machines. A row's lock orders what is placed on the node against its deletion.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use prost::Message as _;
 use serde_json::json;
@@ -223,10 +225,22 @@ pub(super) async fn lock(connection: &mut AnyConnection, id: Uuid) -> Result<boo
     Ok(query.execute(connection).await?.rows_affected() == 1)
 }
 
-/// As [`lock`], for placing a claim there: false also while the node is in maintenance.
-pub(super) async fn lock_in_service(connection: &mut AnyConnection, id: Uuid) -> Result<bool, sqlx::Error> {
-    let query = sqlx::query("update nodes set stage = stage where id = $1 and maintenance_since is null").bind(id.to_string());
-    Ok(query.execute(connection).await?.rows_affected() == 1)
+/// Holds the rows of those of the nodes that exist and are not in maintenance, in the order of their ids: for placing claims there.
+pub(super) async fn lock_in_service(
+    connection: &mut AnyConnection,
+    lock_rows: &'static str,
+    ids: &[Uuid],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let mut locked = HashSet::with_capacity(ids.len());
+    for ids in batch::pieces(ids) {
+        let head = "select id from nodes where maintenance_since is null and id in (";
+        let sql = batch::statement(head, "$", ids.len(), lock_rows, 0);
+        let query = ids.iter().fold(sqlx::query(sql), |query, id| query.bind(id.to_string()));
+        for row in query.fetch_all(&mut *connection).await? {
+            locked.insert(row::uuid(&row, "id")?);
+        }
+    }
+    Ok(locked)
 }
 
 fn read_all(rows: &[AnyRow]) -> Result<Vec<Node>> {

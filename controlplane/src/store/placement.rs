@@ -1,13 +1,27 @@
 //! What the reconciler does to claims: place, report, unplace, forget. Each change names the generation it was decided on and is
 //! not done when the claim has changed since.
+//!
+//! All changes of a pass come at once and share transactions and statements; a change that is not done holds up no other.
+
+use std::{
+    collections::{HashMap, HashSet},
+    slice,
+};
 
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::{Any, AnyConnection, Row as _, query::Query};
 use utopia_proto::claim::v1::ClaimPhase;
 use uuid::Uuid;
 
-use super::{Doing as _, Store, batch, ledger, nodes, row};
+use super::{
+    Doing as _, Store, batch,
+    ledger::{self, Booking},
+    nodes, row,
+};
 use crate::error::Result;
+
+/// The most changes of one transaction: SQLite has one writer, for whom claims that are being admitted wait meanwhile.
+const GROUP: usize = 256;
 
 /// What became of a placement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,17 +37,34 @@ pub enum PlaceOutcome {
     GpuTaken,
 }
 
-/// How a claim fares.
+/// A claim that is to be placed, as it was when that was decided.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    /// The claim.
+    pub id: Uuid,
+    /// Its row as seen.
+    pub generation: i64,
+    /// The node.
+    pub node_id: Uuid,
+    /// Exactly these GPUs of the node.
+    pub gpu_uuids: Vec<String>,
+}
+
+/// How a claim fares. As `Pending` it has lost its place: it has no node any more.
 #[derive(Debug, Clone)]
 pub struct StatusChange {
+    /// The claim.
+    pub id: Uuid,
+    /// Its row as seen.
+    pub generation: i64,
     /// Where it stands.
     pub phase: ClaimPhase,
     /// Why, a stable word; may be empty.
     pub reason: String,
     /// The same in a sentence; may be empty.
     pub message: String,
-    /// The runtime's id; none leaves it as it is.
-    pub container_id: Option<String>,
+    /// The runtime's id; empty without a container.
+    pub container_id: String,
     /// Its GPUs are free from now on.
     pub free_gpus: bool,
 }
@@ -52,73 +83,70 @@ pub struct Waiting {
 }
 
 impl Store {
-    /// Places a pending claim on a node, on exactly these GPUs: it becomes `Scheduled` under the next epoch.
-    pub async fn place_claim(
-        &self,
-        id: Uuid,
-        generation: i64,
-        node_id: Uuid,
-        gpu_uuids: &[String],
-        now: Timestamp,
-    ) -> Result<PlaceOutcome> {
-        const CONTEXT: &str = "place a claim";
+    /// Places pending claims: each becomes `Scheduled` under its next epoch, on exactly its GPUs. Answers for each, in the same order.
+    ///
+    /// # Errors
+    /// When the store fails; some of the placements may then have been made.
+    pub async fn place_claims(&self, placements: &[Placement], now: Timestamp) -> Result<Vec<PlaceOutcome>> {
+        let mut outcomes = Vec::with_capacity(placements.len());
+        for group in placements.chunks(GROUP) {
+            if let Some(placed) = self.place_together(group, now).await? {
+                outcomes.extend(placed);
+                continue;
+            }
+            // A GPU is given away already: whoever wants that one is found by placing each alone.
+            for placement in group {
+                let placed = self.place_together(slice::from_ref(placement), now).await?;
+                outcomes.extend(placed.unwrap_or_else(|| vec![PlaceOutcome::GpuTaken]));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Makes all of the placements that still hold, or none when a GPU is taken.
+    async fn place_together(&self, placements: &[Placement], now: Timestamp) -> Result<Option<Vec<PlaceOutcome>>> {
+        const CONTEXT: &str = "place claims";
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
+        let mut node_ids: Vec<_> = placements.iter().map(|placement| placement.node_id).collect();
+        node_ids.sort_unstable();
+        node_ids.dedup();
         // A node that is being deleted or put into maintenance is waited for here, and is then of no use.
-        if !nodes::lock_in_service(&mut transaction, node_id).await.doing(CONTEXT)? {
-            return Ok(PlaceOutcome::Stale);
+        let in_service = nodes::lock_in_service(&mut transaction, self.lock_rows, &node_ids).await.doing(CONTEXT)?;
+        let due: Vec<_> = placements.iter().filter(|placement| in_service.contains(&placement.node_id)).collect();
+        let epochs = schedule(&mut transaction, &due, now).await.doing(CONTEXT)?;
+        let mut bookings = Vec::new();
+        for &&Placement { id: claim_id, node_id, ref gpu_uuids, .. } in &due {
+            if let Some(&epoch) = epochs.get(&claim_id) {
+                bookings.extend(gpu_uuids.iter().map(|gpu_uuid| Booking { gpu_uuid, node_id, claim_id, epoch }));
+            }
         }
-        let query = sqlx::query(
-            "update claims set phase = 'scheduled', reason = '', message = '', node_id = $3, container_id = '', \
-             epoch = epoch + 1, generation = generation + 1, updated_at = $4 \
-             where id = $1 and generation = $2 and phase = 'pending' and deleted_at is null returning epoch",
-        );
-        let query = query.bind(id.to_string()).bind(generation).bind(node_id.to_string()).bind(row::ms(now));
-        let Some(row) = query.fetch_optional(&mut *transaction).await.doing(CONTEXT)? else {
-            return Ok(PlaceOutcome::Stale);
+        if !ledger::book(&mut transaction, bookings).await.doing(CONTEXT)? {
+            return Ok(None);
+        }
+        transaction.commit().await.doing(CONTEXT)?;
+        let outcome = |placement: &Placement| match epochs.get(&placement.id) {
+            Some(&epoch) => PlaceOutcome::Placed { epoch },
+            None => PlaceOutcome::Stale,
         };
-        let epoch = row.try_get("epoch").doing(CONTEXT)?;
-        if !ledger::book(&mut transaction, (id, epoch), node_id, gpu_uuids).await.doing(CONTEXT)? {
-            return Ok(PlaceOutcome::GpuTaken);
-        }
-        transaction.commit().await.doing(CONTEXT)?;
-        Ok(PlaceOutcome::Placed { epoch })
+        Ok(Some(placements.iter().map(outcome).collect()))
     }
 
-    /// Writes down how a claim fares. False when it has changed since that generation.
-    pub async fn set_claim_status(&self, id: Uuid, generation: i64, change: StatusChange, now: Timestamp) -> Result<bool> {
-        const CONTEXT: &str = "set a claim's status";
-        let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        let query = sqlx::query(
-            "update claims set phase = $3, reason = $4, message = $5, container_id = coalesce($6, container_id), \
-             generation = generation + 1, updated_at = $7 where id = $1 and generation = $2",
-        );
-        let query = query.bind(id.to_string()).bind(generation).bind(row::phase_word(change.phase));
-        let query = query.bind(change.reason).bind(change.message).bind(change.container_id).bind(row::ms(now));
-        if query.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected() == 0 {
-            return Ok(false);
+    /// Writes down how claims fare; answers which of them were changed. The others have changed since they were seen.
+    ///
+    /// # Errors
+    /// When the store fails; some of the changes may then have been made.
+    pub async fn set_claim_statuses(&self, changes: &[StatusChange], now: Timestamp) -> Result<HashSet<Uuid>> {
+        const CONTEXT: &str = "set claims' statuses";
+        let mut changed = HashSet::with_capacity(changes.len());
+        for group in changes.chunks(GROUP) {
+            let mut transaction = self.transaction().await.doing(CONTEXT)?;
+            set_statuses(&mut transaction, group, now, &mut changed).await.doing(CONTEXT)?;
+            let freed = group.iter().filter(|change| change.free_gpus && changed.contains(&change.id));
+            let freed: Vec<_> = freed.map(|change| change.id).collect();
+            ledger::free(&mut transaction, &freed).await.doing(CONTEXT)?;
+            transaction.commit().await.doing(CONTEXT)?;
         }
-        if change.free_gpus {
-            ledger::free(&mut transaction, id).await.doing(CONTEXT)?;
-        }
-        transaction.commit().await.doing(CONTEXT)?;
-        Ok(true)
-    }
-
-    /// Takes a claim from its node and lets it wait again; its GPUs are free. False when it has changed since that generation.
-    pub async fn unplace_claim(&self, id: Uuid, generation: i64, reason: &str, message: &str, now: Timestamp) -> Result<bool> {
-        const CONTEXT: &str = "unplace a claim";
-        let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        let query = sqlx::query(
-            "update claims set phase = 'pending', reason = $3, message = $4, node_id = null, container_id = '', \
-             generation = generation + 1, updated_at = $5 where id = $1 and generation = $2 and deleted_at is null",
-        );
-        let query = query.bind(id.to_string()).bind(generation).bind(reason).bind(message).bind(row::ms(now));
-        if query.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected() == 0 {
-            return Ok(false);
-        }
-        ledger::free(&mut transaction, id).await.doing(CONTEXT)?;
-        transaction.commit().await.doing(CONTEXT)?;
-        Ok(true)
+        Ok(changed)
     }
 
     /// Writes down why claims go on waiting, many at a time; answers how many were changed. Those that no longer wait, have
@@ -154,19 +182,96 @@ impl Store {
         Ok(changed)
     }
 
-    /// Removes a deleted claim for good, once nothing of it is left on any machine; its GPUs are free. False when there is no
-    /// such claim, or it is not deleted.
-    pub async fn forget_claim(&self, id: Uuid) -> Result<bool> {
-        const CONTEXT: &str = "forget a claim";
-        let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        let lock = sqlx::query("update claims set generation = generation + 1 where id = $1 and deleted_at is not null");
-        if lock.bind(id.to_string()).execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected() == 0 {
-            return Ok(false);
+    /// Removes deleted claims for good, once nothing of them is left on any machine; their GPUs are free. Answers how many there were:
+    /// those that are not deleted stay.
+    ///
+    /// # Errors
+    /// When the store fails; some of the claims may then be gone.
+    pub async fn forget_claims(&self, ids: &[Uuid]) -> Result<u64> {
+        const CONTEXT: &str = "forget claims";
+        let mut forgotten = 0;
+        for group in ids.chunks(GROUP) {
+            let mut transaction = self.transaction().await.doing(CONTEXT)?;
+            let deleted = lock_deleted(&mut transaction, group).await.doing(CONTEXT)?;
+            ledger::free(&mut transaction, &deleted).await.doing(CONTEXT)?;
+            for ids in batch::pieces(&deleted) {
+                let sql = batch::statement("delete from claims where id in (", "$", ids.len(), ")", 0);
+                let query = ids.iter().fold(sqlx::query(sql), |query, id| query.bind(id.to_string()));
+                forgotten += query.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected();
+            }
+            transaction.commit().await.doing(CONTEXT)?;
         }
-        ledger::free(&mut transaction, id).await.doing(CONTEXT)?;
-        let delete = sqlx::query("delete from claims where id = $1").bind(id.to_string());
-        delete.execute(&mut *transaction).await.doing(CONTEXT)?;
-        transaction.commit().await.doing(CONTEXT)?;
-        Ok(true)
+        Ok(forgotten)
     }
+}
+
+/// Makes pending claims `Scheduled`; answers the epochs of those that were as they had been seen.
+async fn schedule(
+    connection: &mut AnyConnection,
+    placements: &[&Placement],
+    now: Timestamp,
+) -> Result<HashMap<Uuid, i64>, sqlx::Error> {
+    let mut epochs = HashMap::with_capacity(placements.len());
+    for placements in batch::pieces(placements) {
+        let sql = batch::statement(
+            "with placement (claim_id, seen, place) as (values ",
+            "($, cast($ as bigint), $)",
+            placements.len(),
+            ") update claims set phase = 'scheduled', reason = '', message = '', node_id = place, container_id = '', \
+             epoch = epoch + 1, generation = generation + 1, updated_at = $1 from placement \
+             where id = claim_id and generation = seen and phase = 'pending' and deleted_at is null returning id, epoch",
+            1,
+        );
+        let bind = |query: Query<'static, Any, _>, placement: &&Placement| {
+            query.bind(placement.id.to_string()).bind(placement.generation).bind(placement.node_id.to_string())
+        };
+        let query = placements.iter().fold(sqlx::query(sql).bind(row::ms(now)), bind);
+        for row in query.fetch_all(&mut *connection).await? {
+            epochs.insert(row::uuid(&row, "id")?, row.try_get("epoch")?);
+        }
+    }
+    Ok(epochs)
+}
+
+async fn set_statuses(
+    connection: &mut AnyConnection,
+    changes: &[StatusChange],
+    now: Timestamp,
+    changed: &mut HashSet<Uuid>,
+) -> Result<(), sqlx::Error> {
+    for changes in batch::pieces(changes) {
+        let sql = batch::statement(
+            "with change (claim_id, seen, new_phase, new_reason, new_message, container) as (values ",
+            "($, cast($ as bigint), $, $, $, $)",
+            changes.len(),
+            ") update claims set phase = new_phase, reason = new_reason, message = new_message, container_id = container, \
+             node_id = case when new_phase = 'pending' then null else node_id end, \
+             generation = generation + 1, updated_at = $1 from change \
+             where id = claim_id and generation = seen and (new_phase <> 'pending' or deleted_at is null) returning id",
+            1,
+        );
+        let bind = |query: Query<'static, Any, _>, change: &StatusChange| {
+            let query = query.bind(change.id.to_string()).bind(change.generation).bind(row::phase_word(change.phase));
+            query.bind(change.reason.clone()).bind(change.message.clone()).bind(change.container_id.clone())
+        };
+        let query = changes.iter().fold(sqlx::query(sql).bind(row::ms(now)), bind);
+        for row in query.fetch_all(&mut *connection).await? {
+            changed.insert(row::uuid(&row, "id")?);
+        }
+    }
+    Ok(())
+}
+
+/// Holds the rows of those of the claims that are deleted.
+async fn lock_deleted(connection: &mut AnyConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut deleted = Vec::with_capacity(ids.len());
+    for ids in batch::pieces(ids) {
+        let head = "update claims set generation = generation + 1 where deleted_at is not null and id in (";
+        let sql = batch::statement(head, "$", ids.len(), ") returning id", 0);
+        let query = ids.iter().fold(sqlx::query(sql), |query, id| query.bind(id.to_string()));
+        for row in query.fetch_all(&mut *connection).await? {
+            deleted.push(row::uuid(&row, "id")?);
+        }
+    }
+    Ok(deleted)
 }

@@ -7,13 +7,16 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, any::AnyConnectOptions};
 use utopia_certs::join_token::TokenKind;
 use utopia_proto::{
-    claim::v1::{ClaimSpec, Resources},
+    claim::v1::{ClaimPhase, ClaimSpec, Resources},
     link::v1::{GpuFacts, MachineFacts},
 };
 use uuid::Uuid;
 
-use super::{AdmitError, Admitted, EnrolNode, NewClaim, NewJoinToken, Options, Store};
-use crate::model::{Role, User, audit::Trail, people::NewUser};
+use super::{AdmitError, Admitted, EnrolNode, NewClaim, NewJoinToken, Options, PlaceOutcome, Placement, StatusChange, Store};
+use crate::{
+    error::Result,
+    model::{Role, User, audit::Trail, people::NewUser},
+};
 
 /// Runs a test on a SQLite database in a directory of its own.
 pub(crate) async fn on_sqlite(test: impl AsyncFnOnce(Store)) {
@@ -151,11 +154,53 @@ pub(crate) fn new_claim(user: &User, gpu_count: i32, now: Timestamp) -> NewClaim
     NewClaim { id: Uuid::now_v7(), user_id: user.id, role, request_id: None, spec: spec(gpu_count), trail, now }
 }
 
+/// One at a time what the store does in groups.
 impl Store {
-    /// Admits one claim, as if its owner had this role.
+    /// Admits a claim, as if its owner had this role.
     pub(crate) async fn admit_claim(&self, new: NewClaim, role: Role, trail: &Trail) -> Result<Admitted, AdmitError> {
         let new = NewClaim { role, trail: trail.clone(), ..new };
         self.admit_claims(&[new]).await?.pop().unwrap()
+    }
+
+    pub(crate) async fn place_claim(
+        &self,
+        id: Uuid,
+        generation: i64,
+        node_id: Uuid,
+        gpu_uuids: &[String],
+        now: Timestamp,
+    ) -> Result<PlaceOutcome> {
+        let gpu_uuids = gpu_uuids.to_vec();
+        let placed = self.place_claims(&[Placement { id, generation, node_id, gpu_uuids }], now).await?;
+        assert_eq!(placed.len(), 1);
+        Ok(placed[0])
+    }
+
+    pub(crate) async fn set_claim_status(&self, id: Uuid, generation: i64, change: StatusChange, now: Timestamp) -> Result<bool> {
+        let changed = self.set_claim_statuses(&[StatusChange { id, generation, ..change }], now).await?;
+        Ok(changed.contains(&id))
+    }
+
+    /// Takes a claim from its node.
+    pub(crate) async fn unplace_claim(&self, id: Uuid, generation: i64, now: Timestamp) -> Result<bool> {
+        self.set_claim_status(id, generation, status(ClaimPhase::Pending, "NodeLost"), now).await
+    }
+
+    pub(crate) async fn forget_claim(&self, id: Uuid) -> Result<bool> {
+        Ok(self.forget_claims(&[id]).await? == 1)
+    }
+}
+
+/// A status that frees GPUs where the phase does.
+pub(crate) fn status(phase: ClaimPhase, reason: &str) -> StatusChange {
+    StatusChange {
+        id: Uuid::nil(),
+        generation: 0,
+        phase,
+        reason: reason.to_owned(),
+        message: "it is so".to_owned(),
+        container_id: if phase == ClaimPhase::Running { "c1".to_owned() } else { String::new() },
+        free_gpus: !matches!(phase, ClaimPhase::Scheduled | ClaimPhase::Running),
     }
 }
 

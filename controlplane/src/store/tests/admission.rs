@@ -8,8 +8,8 @@ use crate::{
     error::Error,
     model::{PageRequest, Role, RolePolicy},
     store::{
-        AdmitError, NewClaim, StatusChange, Store,
-        testing::{at, new_claim, on_both_databases, trail, user},
+        AdmitError, NewClaim, Store,
+        testing::{at, new_claim, on_both_databases, status, trail, user},
     },
 };
 
@@ -65,13 +65,7 @@ async fn quota_counts_live_claims_only(store: Store) {
     admit(0, Role::Readonly).await.unwrap();
 
     assert!(store.delete_claim(first.id, None, at(1), trail()).await.unwrap());
-    let failed = StatusChange {
-        phase: ClaimPhase::Failed,
-        reason: "ImagePullFailed".to_owned(),
-        message: String::new(),
-        container_id: None,
-        free_gpus: true,
-    };
+    let failed = status(ClaimPhase::Failed, "ImagePullFailed");
     assert!(store.set_claim_status(second.id, 1, failed, at(1)).await.unwrap());
     assert!(matches!(admit(3, Role::User).await, Err(AdmitError::QuotaExceeded { limit: 2, in_use: 0, requested: 3 })));
     admit(2, Role::User).await.unwrap();

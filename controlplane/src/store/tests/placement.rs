@@ -6,8 +6,8 @@ use uuid::Uuid;
 use crate::{
     model::{LedgerRow, Role},
     store::{
-        PlaceOutcome, StatusChange, Store, Waiting,
-        testing::{at, claim, node, on_both_databases, trail, user},
+        PlaceOutcome, Placement, StatusChange, Store, Waiting,
+        testing::{at, claim, node, on_both_databases, status, trail, user},
     },
 };
 
@@ -17,17 +17,13 @@ on_both_databases!(
     a_gpu_is_booked_once,
     of_two_claims_for_the_last_gpu_exactly_one_gets_it,
     placements_that_want_the_same_gpus_in_any_order_do_not_deadlock,
+    in_a_group_each_change_is_done_or_not_by_itself,
     waiting_reasons_are_written_in_bulk,
     unsettled_claims_come_oldest_first_with_their_gpus,
 );
 
 fn uuids(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-fn becomes(phase: ClaimPhase, free_gpus: bool) -> StatusChange {
-    let container_id = (phase == ClaimPhase::Running).then(|| "c1".to_owned());
-    StatusChange { phase, reason: "Because".to_owned(), message: "it is so".to_owned(), container_id, free_gpus }
 }
 
 async fn a_claim_goes_from_waiting_to_its_end(store: Store) {
@@ -43,19 +39,19 @@ async fn a_claim_goes_from_waiting_to_its_end(store: Store) {
     let row = |gpu: &str| LedgerRow { gpu_uuid: gpu.to_owned(), node_id, claim_id: id, epoch: 1 };
     assert_eq!(store.ledger().await.unwrap(), [row("GPU-a-0"), row("GPU-a-1")]);
 
-    assert!(store.set_claim_status(id, 2, becomes(ClaimPhase::Running, false), at(2)).await.unwrap());
+    assert!(store.set_claim_status(id, 2, status(ClaimPhase::Running, "Because"), at(2)).await.unwrap());
     let running = store.claim(id).await.unwrap().unwrap();
     assert_eq!((running.phase, running.container_id.as_str(), running.gpu_uuids.len()), (ClaimPhase::Running, "c1", 2));
     assert_eq!((running.reason.as_str(), running.message.as_str()), ("Because", "it is so"));
 
-    assert!(store.unplace_claim(id, 3, "NodeLost", "its node is away", at(3)).await.unwrap());
+    assert!(store.unplace_claim(id, 3, at(3)).await.unwrap());
     let waiting = store.claim(id).await.unwrap().unwrap();
     assert_eq!((waiting.phase, waiting.node_id, waiting.container_id.as_str()), (ClaimPhase::Pending, None, ""));
     assert_eq!((waiting.reason.as_str(), waiting.epoch, waiting.gpu_uuids.len()), ("NodeLost", 1, 0));
 
     assert_eq!(store.place_claim(id, 4, node_id, &gpus, at(4)).await.unwrap(), PlaceOutcome::Placed { epoch: 2 });
     assert_eq!(store.claim(id).await.unwrap().unwrap().reason, "");
-    assert!(store.set_claim_status(id, 5, becomes(ClaimPhase::Completed, true), at(5)).await.unwrap());
+    assert!(store.set_claim_status(id, 5, status(ClaimPhase::Completed, "Because"), at(5)).await.unwrap());
     let ended = store.claim(id).await.unwrap().unwrap();
     assert_eq!((ended.phase, ended.node_id, ended.gpu_uuids.len()), (ClaimPhase::Completed, Some(node_id), 0));
     assert!(store.ledger().await.unwrap().is_empty());
@@ -70,20 +66,20 @@ async fn changes_decided_on_an_older_generation_are_not_done(store: Store) {
     assert_eq!(store.place_claim(id, 2, node_id, &gpus, at(1)).await.unwrap(), PlaceOutcome::Stale);
     assert_eq!(store.place_claim(Uuid::new_v4(), 1, node_id, &gpus, at(1)).await.unwrap(), PlaceOutcome::Stale);
     assert_eq!(store.place_claim(id, 1, Uuid::new_v4(), &gpus, at(1)).await.unwrap(), PlaceOutcome::Stale);
-    assert!(!store.set_claim_status(id, 2, becomes(ClaimPhase::Failed, true), at(1)).await.unwrap());
+    assert!(!store.set_claim_status(id, 2, status(ClaimPhase::Failed, "Because"), at(1)).await.unwrap());
     store.place_claim(id, 1, node_id, &gpus, at(1)).await.unwrap();
     let placed = store.claim(id).await.unwrap().unwrap();
 
     assert_eq!(store.place_claim(id, 1, node_id, &uuids(&["GPU-a-1"]), at(2)).await.unwrap(), PlaceOutcome::Stale);
     assert_eq!(store.place_claim(id, 2, node_id, &uuids(&["GPU-a-1"]), at(2)).await.unwrap(), PlaceOutcome::Stale);
-    assert!(!store.set_claim_status(id, 1, becomes(ClaimPhase::Failed, true), at(2)).await.unwrap());
-    assert!(!store.unplace_claim(id, 1, "", "", at(2)).await.unwrap());
+    assert!(!store.set_claim_status(id, 1, status(ClaimPhase::Failed, "Because"), at(2)).await.unwrap());
+    assert!(!store.unplace_claim(id, 1, at(2)).await.unwrap());
     assert_eq!(store.claim(id).await.unwrap().unwrap(), placed);
 
     // Deleting is a change too: what was decided before does not hold, and nothing places the claim again.
     store.delete_claim(id, None, at(3), trail()).await.unwrap();
-    assert!(!store.set_claim_status(id, 2, becomes(ClaimPhase::Running, false), at(4)).await.unwrap());
-    assert!(!store.unplace_claim(id, 3, "", "", at(4)).await.unwrap());
+    assert!(!store.set_claim_status(id, 2, status(ClaimPhase::Running, "Because"), at(4)).await.unwrap());
+    assert!(!store.unplace_claim(id, 3, at(4)).await.unwrap());
     assert_eq!(store.ledger().await.unwrap().len(), 1);
     assert!(store.forget_claim(id).await.unwrap());
     assert!(store.ledger().await.unwrap().is_empty());
@@ -121,7 +117,7 @@ async fn of_two_claims_for_the_last_gpu_exactly_one_gets_it(store: Store) {
         };
         let row = LedgerRow { gpu_uuid: gpu[0].clone(), node_id: nodes[winner], claim_id: claims[winner], epoch };
         assert_eq!(store.ledger().await.unwrap(), [row], "round {round}");
-        assert!(store.unplace_claim(claims[winner], generations[winner] + 1, "", "", at(1)).await.unwrap(), "round {round}");
+        assert!(store.unplace_claim(claims[winner], generations[winner] + 1, at(1)).await.unwrap(), "round {round}");
         generations[winner] += 2;
     }
 }
@@ -140,9 +136,60 @@ async fn placements_that_want_the_same_gpus_in_any_order_do_not_deadlock(store: 
         );
         let winner = usize::from(first.unwrap() == PlaceOutcome::GpuTaken);
         assert_eq!(second.unwrap() == PlaceOutcome::GpuTaken, winner == 0);
-        assert!(store.unplace_claim(claims[winner], generations[winner] + 1, "", "", at(1)).await.unwrap());
+        assert!(store.unplace_claim(claims[winner], generations[winner] + 1, at(1)).await.unwrap());
         generations[winner] += 2;
     }
+}
+
+async fn in_a_group_each_change_is_done_or_not_by_itself(store: Store) {
+    let user = user(&store, "alice", Role::Admin).await;
+    let node_id = node(&store, "a", 300).await;
+    let mut claims = Vec::new();
+    for _ in 0..300 {
+        claims.push(claim(&store, &user, 1).await);
+    }
+    let place = |number: usize| {
+        let gpu_uuids = vec![format!("GPU-a-{number}")];
+        Placement { id: claims[number], generation: 1, node_id, gpu_uuids }
+    };
+    store.place_claim(claims[0], 1, node_id, &uuids(&["GPU-a-7"]), at(1)).await.unwrap();
+    let mut group: Vec<_> = (0..300).map(place).collect();
+    group[3].generation = 9;
+    group[4].node_id = Uuid::new_v4();
+    let outcomes = store.place_claims(&group, at(2)).await.unwrap();
+    for (number, outcome) in outcomes.iter().enumerate() {
+        let expected = match number {
+            0 | 3 | 4 => PlaceOutcome::Stale,
+            7 => PlaceOutcome::GpuTaken,
+            _ => PlaceOutcome::Placed { epoch: 1 },
+        };
+        assert_eq!(*outcome, expected, "{number}");
+    }
+    assert_eq!(store.ledger().await.unwrap().len(), 297);
+
+    let change = |number: usize, phase| StatusChange { id: claims[number], generation: 2, ..status(phase, "Because") };
+    let changes: Vec<_> = (0..300)
+        .map(|number| match number % 3 {
+            0 => change(number, ClaimPhase::Running),
+            1 => change(number, ClaimPhase::Completed),
+            _ => change(number, ClaimPhase::Pending),
+        })
+        .collect();
+    let changed = store.set_claim_statuses(&changes, at(3)).await.unwrap();
+    let stale: Vec<_> = (0..300).filter(|number| !changed.contains(&claims[*number])).collect();
+    assert_eq!(stale, [3, 4, 7]);
+    let found = store.claims_by_id(&claims).await.unwrap();
+    let count = |phase| found.iter().filter(|claim| claim.phase == phase && claim.generation == 3).count();
+    assert_eq!([ClaimPhase::Running, ClaimPhase::Completed, ClaimPhase::Pending].map(count), [99, 98, 100]);
+    assert!(found.iter().all(|claim| (claim.phase == ClaimPhase::Pending) == claim.node_id.is_none()));
+    assert_eq!(store.ledger().await.unwrap().len(), 99);
+
+    for id in &claims[..2] {
+        assert!(store.delete_claim(*id, None, at(4), trail()).await.unwrap());
+    }
+    assert_eq!(store.forget_claims(&claims).await.unwrap(), 2);
+    assert_eq!(store.claims_by_id(&claims).await.unwrap().len(), 298);
+    assert_eq!(store.ledger().await.unwrap().len(), 98);
 }
 
 async fn waiting_reasons_are_written_in_bulk(store: Store) {
@@ -181,7 +228,7 @@ async fn unsettled_claims_come_oldest_first_with_their_gpus(store: Store) {
     store.place_claim(ids[1], 1, node_id, &uuids(&["GPU-a-2", "GPU-a-0"]), at(1)).await.unwrap();
     store.place_claim(ids[2], 1, node_id, &uuids(&["GPU-a-1"]), at(1)).await.unwrap();
     store.delete_claim(ids[2], None, at(2), trail()).await.unwrap();
-    store.set_claim_status(ids[3], 1, becomes(ClaimPhase::Failed, true), at(2)).await.unwrap();
+    store.set_claim_status(ids[3], 1, status(ClaimPhase::Failed, "Because"), at(2)).await.unwrap();
     let found = store.unsettled_claims().await.unwrap();
     let found: Vec<_> = found.into_iter().map(|claim| (claim.id, claim.gpu_uuids)).collect();
     let expected = [(ids[0], uuids(&[])), (ids[1], uuids(&["GPU-a-0", "GPU-a-2"])), (ids[2], uuids(&["GPU-a-1"]))];
