@@ -5,10 +5,10 @@ CARGO ?= cargo
 ARGS ?=
 BUF ?= buf
 
-.PHONY: help up build test schemathesis instructions lint contract released fmt audit
+.PHONY: help up build test schemathesis instructions lint contract released fmt audit load-tests
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 up: ## build and start control plane, gateway and one agent
 	$(CARGO) build --release --locked --bins -p aiinfra -p utopia-agent
@@ -20,6 +20,9 @@ build: ## build every program for production
 test: ## run all tests, with throw-away servers
 	$(CARGO) build --locked --workspace --bins
 	.ci/backends.sh with $(CARGO) test --locked --workspace --no-fail-fast
+
+load-tests: ## measure everything on an idle machine, and write load-tests/report.md
+	load-tests/run.sh
 
 schemathesis: ## check that a running control plane does what its OpenAPI document says
 	$(CARGO) build --locked -p utopia-controlplane --bins
