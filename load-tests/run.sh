@@ -28,7 +28,7 @@ measure() {
     churn) limited 300 swarm churn ;;
     faults) limited 900 swarm faults ;;
     small-frames) limited 1200 swarm small-frames ;;
-    ghz) timeout --kill-after 10 900 load-tests/ghz/run.sh --json "$results/ghz.json" ;;
+    ghz) timeout --kill-after 10 900 load-tests/ghz/run.sh --programs "$programs" --json "$results/ghz.json" ;;
     *) echo "there is no load test $1" >&2; return 2 ;;
   esac
 }
@@ -42,7 +42,7 @@ if (($# == 0)); then set -- "${all[@]}"; fi
 
 cargo build --release --locked --bins -p utopia-controlplane -p utopia-gateway -p utopia-agent -p utopia-load-tests
 if command -v go >/dev/null; then
-  load-tests/peers/build.sh
+  make -C load-tests/peers all
 else
   echo "no Go toolchain: peers in Go, Envoy and ghz are left out" >&2
 fi

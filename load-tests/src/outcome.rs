@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::median;
 
+/// The most subjects that are columns.
+const MAX_COLUMNS: usize = 8;
+
 /// All that one program found in one run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
@@ -184,30 +187,41 @@ impl Outcome {
         if self.verdicts.is_empty() { self.measured() } else { format!("{}\n\n{}", self.measured(), verdicts(&self.verdicts)) }
     }
 
-    /// What was measured, in Markdown: a row for each quantity, a column for each subject.
+    /// What was measured, in Markdown: a row for each quantity and a column for each subject, or the other way round where there are
+    /// many subjects.
     #[must_use]
     pub fn measured(&self) -> String {
         let mut subjects: Vec<&str> = Vec::new();
-        let mut rows: Vec<(&str, &str)> = Vec::new();
-        for measure in &self.measures {
-            if !subjects.contains(&&*measure.subject) {
-                subjects.push(&measure.subject);
+        let mut quantities: Vec<(&str, &str)> = Vec::new();
+        for Measure { subject, what, unit, .. } in &self.measures {
+            if !subjects.contains(&&**subject) {
+                subjects.push(subject);
             }
-            if !rows.contains(&(&*measure.what, &*measure.unit)) {
-                rows.push((&measure.what, &measure.unit));
+            if !quantities.contains(&(&**what, &**unit)) {
+                quantities.push((what, unit));
             }
         }
+        let name = |(what, unit): &(&str, &str)| if unit.is_empty() { (*what).to_owned() } else { format!("{what}, {unit}") };
+        let value = |subject: &str, (what, unit): (&str, &str)| {
+            let mut measures = self.measures.iter();
+            let found = measures.find(|measure| (&*measure.subject, &*measure.what, &*measure.unit) == (subject, what, unit));
+            found.map(|measure| plain(measure.value)).unwrap_or_default()
+        };
+        let first = || std::iter::once(self.program.clone());
         let mut table = Table::new();
         table.load_preset(ASCII_MARKDOWN);
-        table.set_header(std::iter::once(&*self.program).chain(subjects.iter().copied()));
-        for (what, unit) in rows {
-            let value = |subject: &&str| {
-                let mut measures = self.measures.iter();
-                let found = measures.find(|measure| (&*measure.subject, &*measure.what, &*measure.unit) == (subject, what, unit));
-                found.map(|measure| plain(measure.value)).unwrap_or_default()
-            };
-            let name = if unit.is_empty() { what.to_owned() } else { format!("{what}, {unit}") };
-            table.add_row(std::iter::once(name).chain(subjects.iter().map(value)));
+        if subjects.len() > MAX_COLUMNS {
+            table.set_header(first().chain(quantities.iter().map(name)));
+            for subject in subjects {
+                let values = quantities.iter().map(|quantity| value(subject, *quantity));
+                table.add_row(std::iter::once(subject.to_owned()).chain(values));
+            }
+        } else {
+            table.set_header(first().chain(subjects.iter().map(|subject| (*subject).to_owned())));
+            for quantity in quantities {
+                let values = subjects.iter().map(|subject| value(subject, quantity));
+                table.add_row(std::iter::once(name(&quantity)).chain(values));
+            }
         }
         right_align(&mut table);
         table.to_string()
