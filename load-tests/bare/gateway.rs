@@ -26,6 +26,6 @@ pub(crate) async fn serve(address: SocketAddr, options: Options, cancel: Cancell
     let pool = utopia_proto::descriptor_pool();
     let router = utopia_gateway::router(&pool, &services::NAMES, services::routes(options.messages), Config::default())?;
     let listener = listener::bind(address)?;
-    Ready { address: listener.local_addr()?, token: String::new(), ca_hash: String::new() }.announce()?;
+    Ready { address: listener.local_addr()?, token: String::new(), ca_hash: String::new(), trigger: None }.announce()?;
     Ok(serve::http(listener, router, cancel, GRACE).await?)
 }

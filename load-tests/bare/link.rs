@@ -1,10 +1,16 @@
 //! The bare server that others are compared with: the link with the same messages, codec, TLS and HTTP/2 settings as the control
-//! plane's, and nothing behind it. It lets in whoever asks, knows nobody, and keeps nothing.
+//! plane's, and nothing behind it. It lets in whoever asks, knows nobody, and keeps nothing unless commands are to be sent.
 
-use std::net::SocketAddr;
+mod echo;
+mod hub;
+mod trigger;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use clap::Args;
 use futures_util::{Stream, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -26,20 +32,68 @@ use crate::secured;
 /// As the control plane has it.
 const HEARTBEAT_INTERVAL_MS: u32 = 5_000;
 
+/// What there is besides welcoming agents and answering heartbeats.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// Where the CA is kept, so that agents can come back after a restart; gone with the process when absent
+    #[arg(long, value_name = "DIR")]
+    ca_dir: Option<PathBuf>,
+
+    /// Send commands to agents, asked for over HTTP: `GET /health/NODE` one, `GET /fan-out` one to each
+    #[arg(long)]
+    commands: bool,
+
+    /// The same by the control plane's hub instead of a bare loop
+    #[arg(long, conflicts_with = "commands")]
+    hub: bool,
+}
+
 /// Serves until cancelled.
-pub(crate) async fn serve(address: SocketAddr, cancel: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn serve(address: SocketAddr, settings: Settings, cancel: CancellationToken) -> anyhow::Result<()> {
     let listener = listener::bind(address)?;
     let address = listener.local_addr()?;
-    let authority = secured::authority()?;
+    let authority = match &settings.ca_dir {
+        Some(directory) => Arc::new(Authority::open_or_create(directory, Timestamp::now())?),
+        None => secured::authority()?,
+    };
     let incoming = secured::incoming(listener, &authority)?;
-    let ready = Ready { address, token: JoinToken::generate()?.to_string(), ca_hash: authority.hash() };
+    let server = secured::server().add_service(EnrolmentServiceServer::new(Enrolment(Arc::clone(&authority))));
+    let (server, triggers) = if settings.hub {
+        let hub = hub::HubLink::default();
+        (server.add_service(lean(hub.clone())), Some(trigger::router(hub)))
+    } else if settings.commands {
+        let echo = echo::Echo::default();
+        (server.add_service(lean(echo.clone())), Some(trigger::router(echo)))
+    } else {
+        (server.add_service(lean(Link)), None)
+    };
+    let trigger = match triggers {
+        Some(router) => Some((listener::bind((Ipv4Addr::LOCALHOST, 0).into())?, router)),
+        None => None,
+    };
+    let ready = Ready {
+        address,
+        token: JoinToken::generate()?.to_string(),
+        ca_hash: authority.hash(),
+        trigger: trigger.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?,
+    };
     ready.announce()?;
-    secured::server()
-        .add_service(EnrolmentServiceServer::new(Enrolment(authority)))
-        .add_service(AgentLinkServer::new(Link).max_decoding_message_size(MAX_FRAME_BYTES))
-        .serve_with_incoming_shutdown(incoming, cancel.cancelled_owned())
-        .await?;
-    Ok(())
+    let triggers = async {
+        match trigger {
+            Some((listener, router)) => {
+                axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned()).await
+            }
+            None => Ok(()),
+        }
+    };
+    let (served, triggered) =
+        tokio::join!(server.serve_with_incoming_shutdown(incoming, cancel.clone().cancelled_owned()), triggers);
+    served?;
+    Ok(triggered?)
+}
+
+fn lean<L: AgentLink>(link: L) -> AgentLinkServer<L> {
+    AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES)
 }
 
 /// Signs whatever is asked.
@@ -74,13 +128,16 @@ struct Link;
 
 #[async_trait]
 impl AgentLink for Link {
-    type ConnectStream = Pin<Box<dyn Stream<Item = Result<ControlFrame, Status>> + Send>>;
+    type ConnectStream = Answers;
 
     async fn connect(&self, request: Request<Streaming<AgentFrame>>) -> Result<Response<Self::ConnectStream>, Status> {
         let answers = request.into_inner().filter_map(|frame| std::future::ready(frame.map(answer).transpose()));
         Ok(Response::new(Box::pin(answers)))
     }
 }
+
+/// The answers of a stream.
+type Answers = Pin<Box<dyn Stream<Item = Result<ControlFrame, Status>> + Send>>;
 
 fn answer(frame: AgentFrame) -> Option<ControlFrame> {
     let frame = match frame.frame? {

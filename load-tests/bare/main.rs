@@ -36,7 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The agents' link: lets in whoever asks, welcomes, and answers heartbeats
-    Link,
+    Link(link::Settings),
     /// Unary calls and a stream over gRPC, with prepared answers
     Unary(unary::Options),
     /// The same as JSON by the product's transcoder, in this process
@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli, cancel: CancellationToken) -> anyhow::Result<()> {
     match cli.command {
-        Command::Link => link::serve(cli.listen, cancel).await,
+        Command::Link(settings) => link::serve(cli.listen, settings, cancel).await,
         Command::Unary(options) => unary::serve(cli.listen, options, cancel).await,
         Command::Gateway(options) => gateway::serve(cli.listen, options, cancel).await,
         Command::Axum => plain::serve(cli.listen, cancel).await,

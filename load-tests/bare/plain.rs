@@ -29,7 +29,7 @@ pub(crate) async fn serve(address: SocketAddr, cancel: CancellationToken) -> any
         .route("/api/v1/auth/profile", get(get_profile))
         .with_state(Arc::new(answers));
     let listener = listener::bind(address)?;
-    Ready { address: listener.local_addr()?, token: String::new(), ca_hash: String::new() }.announce()?;
+    Ready { address: listener.local_addr()?, token: String::new(), ca_hash: String::new(), trigger: None }.announce()?;
     Ok(serve::http(listener, router, cancel, GRACE).await?)
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Options {
 /// Serves until cancelled.
 pub(crate) async fn serve(address: SocketAddr, options: Options, cancel: CancellationToken) -> anyhow::Result<()> {
     let listener = listener::bind(address)?;
-    let mut ready = Ready { address: listener.local_addr()?, token: String::new(), ca_hash: String::new() };
+    let mut ready = Ready { address: listener.local_addr()?, token: String::new(), ca_hash: String::new(), trigger: None };
     let server = secured::server().add_routes(services::routes(options.messages));
     let cancelled = cancel.cancelled_owned();
     if options.cleartext {

@@ -1,7 +1,7 @@
 //! The figures that the product is to reach, by number.
 
 /// What each row is about.
-const TITLES: [&str; 12] = [
+const TITLES: [&str; 13] = [
     "unary gRPC",
     "REST in one process",
     "REST as a separate hop",
@@ -14,6 +14,7 @@ const TITLES: [&str; 12] = [
     "durable claims",
     "detection",
     "planning",
+    "faults under load",
 ];
 
 /// All numbers with their titles.

@@ -74,6 +74,12 @@ impl Api {
         Ok(api)
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The token of who has logged in.
     #[must_use]
     pub fn token(&self) -> &str {
@@ -95,8 +101,15 @@ impl Api {
     /// # Errors
     /// When the server refuses, or the claim ends before it runs.
     pub async fn place_claim(&self) -> anyhow::Result<(String, Duration)> {
+        self.place(&json!({"image": "simulated:1", "resources": {"gpuCount": 1}})).await
+    }
+
+    /// Makes a claim and waits until it runs; answers its id and how long that took.
+    ///
+    /// # Errors
+    /// When the server refuses, or the claim ends before it runs.
+    pub async fn place(&self, spec: &Value) -> anyhow::Result<(String, Duration)> {
         let begun = Instant::now();
-        let spec = json!({"image": "simulated:1", "resources": {"gpuCount": 1}});
         let claim: Claim = self.post("/api/gpu-claims", &json!({ "spec": spec })).await?;
         let mut states = self.send(Method::GET, &format!("/api/gpu-claims/{}/watch", claim.id), None).await?;
         let mut buffer = Vec::new();
@@ -123,6 +136,14 @@ impl Api {
     /// When the server refuses.
     pub async fn delete_claim(&self, id: &str) -> anyhow::Result<()> {
         self.send(Method::DELETE, &format!("/api/gpu-claims/{id}"), None).await.map(drop)
+    }
+
+    /// Asks for something, and reads the answer as JSON.
+    ///
+    /// # Errors
+    /// When the server refuses, or answers something else.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        Ok(self.send(Method::GET, path, None).await?.json().await?)
     }
 
     /// Posts JSON, and reads the answer as JSON.

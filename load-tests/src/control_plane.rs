@@ -1,8 +1,9 @@
 //! A control plane of a run's own: a process with a data directory that is gone afterwards.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -54,7 +55,7 @@ impl ControlPlane {
         }
         all.extend(["--limits".into(), LIMITS.into()]);
         all.extend(arguments.iter().map(OsString::from));
-        let process = spawn(&program, &all)?;
+        let process = spawn(&program, &all, &log_file(&directory))?;
         let mut control_plane = Self { grpc, http, internal, program, arguments: all, directory, process };
         control_plane.wait_ready().await?;
         Ok(control_plane)
@@ -78,6 +79,12 @@ impl ControlPlane {
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// Its warnings and errors since its first start.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log_file(&self.directory)).unwrap_or_default()
     }
 
     /// Its JSON API, as the administrator.
@@ -109,7 +116,7 @@ impl ControlPlane {
     /// # Errors
     /// When it does not start.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        self.process = spawn(&self.program, &self.arguments)?;
+        self.process = spawn(&self.program, &self.arguments, &log_file(&self.directory))?;
         self.wait_ready().await
     }
 
@@ -118,7 +125,7 @@ impl ControlPlane {
         let ask = async {
             loop {
                 if let Some(status) = self.process.try_wait()? {
-                    bail!("the control plane ended with {status}");
+                    bail!("the control plane ended with {status}: {}", self.log().trim_end());
                 }
                 let answer = Api::client()?.get(&url).send().await;
                 if answer.is_ok_and(|answer| answer.status().is_success()) {
@@ -131,10 +138,16 @@ impl ControlPlane {
     }
 }
 
-fn spawn(program: &PathBuf, arguments: &[OsString]) -> anyhow::Result<Child> {
+/// Warnings go to a file: some runs look there for what an operator would have seen.
+fn spawn(program: &Path, arguments: &[OsString], log: &Path) -> anyhow::Result<Child> {
+    let log = File::options().create(true).append(true).open(log).context("cannot keep the control plane's log")?;
     let mut command = Command::new(program);
-    command.args(arguments).env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
     command.spawn().with_context(|| format!("cannot start {}", program.display()))
+}
+
+fn log_file(directory: &TempDir) -> PathBuf {
+    directory.path().join("log")
 }
 
 /// An address of the loopback that nobody uses now.

@@ -28,6 +28,9 @@ pub struct Ready {
     /// The hash of its CA; empty without TLS.
     #[serde(default)]
     pub ca_hash: String,
+    /// Where commands to agents can be asked for over HTTP, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<SocketAddr>,
 }
 
 impl Ready {
@@ -59,7 +62,9 @@ pub struct Peer {
     pub ready: Ready,
     /// Its process.
     pub pid: u32,
-    _process: Child,
+    program: PathBuf,
+    arguments: Vec<String>,
+    process: Child,
 }
 
 impl Peer {
@@ -68,18 +73,28 @@ impl Peer {
     /// # Errors
     /// When it does not start, ends, or says nothing in time.
     pub async fn start(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        let name = || format!("{} {}", program.display(), arguments.join(" "));
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut process = command.spawn().with_context(|| format!("cannot start {}", name()))?;
-        let pid = process.id().with_context(|| format!("{} has ended", name()))?;
-        let output = process.stdout.take().with_context(|| format!("{} has no output", name()))?;
-        let mut lines = BufReader::new(output).lines();
-        let line = tokio::time::timeout(START_TIMEOUT, lines.next_line()).await;
-        let line = line.with_context(|| format!("{} does not start", name()))??;
-        let line = line.with_context(|| format!("{} has ended", name()))?;
-        let ready = serde_json::from_str(&line).with_context(|| format!("{} said {line:?}", name()))?;
-        Ok(Self { ready, pid, _process: process })
+        let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();
+        let (ready, process) = spawn(program, &arguments).await?;
+        let pid = process.id().with_context(|| format!("{} has ended", program.display()))?;
+        Ok(Self { ready, pid, program: program.to_owned(), arguments, process })
+    }
+
+    /// Ends it as `kill -9` does.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await.with_context(|| format!("{} cannot be killed", self.program.display()))
+    }
+
+    /// Starts it again with the same arguments, and waits until it listens.
+    ///
+    /// # Errors
+    /// As at the first start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        (self.ready, self.process) = spawn(&self.program, &self.arguments).await?;
+        self.pid = self.process.id().with_context(|| format!("{} has ended", self.program.display()))?;
+        Ok(())
     }
 
     /// How agents join it.
@@ -87,9 +102,23 @@ impl Peer {
     /// # Errors
     /// When its address is none.
     pub fn join(&self) -> anyhow::Result<Join> {
-        let Ready { address, token, ca_hash } = self.ready.clone();
+        let Ready { address, token, ca_hash, trigger: _ } = self.ready.clone();
         Ok(Join { server: dial_address(address)?, token, ca_hash })
     }
+}
+
+async fn spawn(program: &Path, arguments: &[String]) -> anyhow::Result<(Ready, Child)> {
+    let name = || format!("{} {}", program.display(), arguments.join(" "));
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut process = command.spawn().with_context(|| format!("cannot start {}", name()))?;
+    let output = process.stdout.take().with_context(|| format!("{} has no output", name()))?;
+    let mut lines = BufReader::new(output).lines();
+    let line = tokio::time::timeout(START_TIMEOUT, lines.next_line()).await;
+    let line = line.with_context(|| format!("{} does not start", name()))??;
+    let line = line.with_context(|| format!("{} has ended", name()))?;
+    let ready = serde_json::from_str(&line).with_context(|| format!("{} said {line:?}", name()))?;
+    Ok((ready, process))
 }
 
 /// The gRPC address as agents dial it.

@@ -17,7 +17,8 @@ use utopia_proto::link::v1::{
 };
 use utopia_proto::node::v1::{Container, GpuMetrics, Health, ListContainersResponse, NodeMetrics, SystemMetrics};
 
-const GPUS: u32 = 8;
+/// GPUs of a machine.
+pub(crate) const GPUS: u32 = 8;
 const MEMORY_BYTES: u64 = 1 << 40;
 const MEMORY_USED_BYTES: u64 = 180 << 30;
 

@@ -1,25 +1,34 @@
 //! `utopia-swarm`: simulated agents over the real protocol, and what a server needs for them.
 //!
 //! Only this machine is ever loaded: every address must be of the loopback. Each number of agents, claims and seconds has a
-//! limit, so that no run goes on without end.
+//! limit, so that no run goes on without end; servers that a run has started end with it.
 
 mod agent;
 mod args;
+mod churn;
+mod claims;
+mod command;
+mod detection;
+mod faults;
+mod freeze;
+mod heartbeat;
+mod idle;
 mod machine;
-mod measure;
 mod meter;
-mod report;
+mod small_frames;
+mod storm;
+mod subject;
 mod swarm;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 use utopia_gateway::telemetry::{self, LogFormat};
+use utopia_load_tests::outcome::Outcome;
 
-use crate::args::{Cli, Command};
-use crate::report::Report;
+use crate::args::{Cli, Mode, Target};
 
 /// The same as the control plane's, so that memory can be compared.
 #[global_allocator]
@@ -30,20 +39,31 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::init(LogFormat::Text, "warn");
     let cancel = CancellationToken::new();
-    utopia_gateway::process::main(Box::pin(run(cli.command, cancel.clone())), cancel).await
+    utopia_gateway::process::main(Box::pin(run(cli, cancel.clone())), cancel).await
 }
 
-async fn run(command: Command, cancel: CancellationToken) -> anyhow::Result<()> {
-    let (mode, settings) = match command {
-        Command::Idle(load) => ("idle", load.into()),
-        Command::Heartbeat(heartbeat) => ("heartbeat", heartbeat.into()),
-        Command::Claims(claims) => ("claims", claims.into()),
-    };
-    let Some(measured) = cancel.run_until_cancelled(measure::all(&settings)).await else { return Ok(()) };
-    let report = Report::new(mode, &settings, measured?);
-    writeln!(std::io::stdout(), "{}", report.table())?;
-    if let Some(file) = &settings.load.json {
-        report.write(file)?;
+async fn run(Cli { mode, target }: Cli, cancel: CancellationToken) -> anyhow::Result<()> {
+    raise_file_limit()?;
+    let Some(outcome) = cancel.run_until_cancelled(measure(mode, &target)).await else { return Ok(()) };
+    outcome?.show(target.json.as_deref())
+}
+
+async fn measure(mode: Mode, target: &Target) -> anyhow::Result<Outcome> {
+    match mode {
+        Mode::Idle(settings) => Box::pin(idle::measure(&settings, target)).await,
+        Mode::Heartbeat(settings) => Box::pin(heartbeat::measure(&settings, target)).await,
+        Mode::Command(settings) => Box::pin(command::measure(&settings, target)).await,
+        Mode::Storm(settings) => Box::pin(storm::measure(&settings, target)).await,
+        Mode::Churn(settings) => Box::pin(churn::measure(&settings, target)).await,
+        Mode::Detection(settings) => Box::pin(detection::measure(&settings, target)).await,
+        Mode::Faults(settings) => Box::pin(faults::measure(&settings, target)).await,
+        Mode::SmallFrames(settings) => Box::pin(small_frames::measure(&settings, target)).await,
+        Mode::Claims(settings) => Box::pin(claims::measure(&settings, target)).await,
     }
-    Ok(())
+}
+
+/// Each agent needs a file descriptor.
+fn raise_file_limit() -> anyhow::Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }

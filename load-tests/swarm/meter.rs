@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::watch;
 
 /// Waiting times kept; further ones are only counted.
@@ -22,9 +21,11 @@ pub(crate) struct Present {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Heartbeats that were answered.
-    pub(crate) heartbeats: u64,
-    /// Sessions that were lost, and attempts that brought none.
-    pub(crate) lost_sessions: u64,
+    pub(crate) heartbeats: u32,
+    /// Sessions that had been open and were lost.
+    pub(crate) lost_sessions: u32,
+    /// Attempts that brought no session.
+    pub(crate) failed_attempts: u32,
     /// How long the answers took.
     pub(crate) answers: Vec<Duration>,
 }
@@ -50,6 +51,15 @@ impl Meter {
         self.change(|tally| tally.lost_sessions += 1);
     }
 
+    pub(crate) fn failed(&self) {
+        self.change(|tally| tally.failed_attempts += 1);
+    }
+
+    /// How many agents are online.
+    pub(crate) fn online(&self) -> u32 {
+        self.present.borrow().online
+    }
+
     /// Takes what was counted, and begins anew.
     pub(crate) fn take(&self) -> Tally {
         self.change(std::mem::take)
@@ -60,21 +70,11 @@ impl Meter {
     }
 }
 
-/// The middle and the slow end of waiting times, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Percentiles {
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-}
-
-impl Percentiles {
-    /// None of nothing.
-    pub(crate) fn of(mut samples: Vec<Duration>) -> Option<Self> {
-        samples.sort_unstable();
-        let last = samples.len().checked_sub(1)?;
-        let at = |percent: usize| samples[last * percent / 100].as_secs_f64() * 1_000.0;
-        Some(Self { p50_ms: at(50), p99_ms: at(99) })
-    }
+/// Of a hundred waiting times, so many are no longer than this, in milliseconds; not a number of none.
+pub(crate) fn percentile_ms(samples: &mut [Duration], percent: usize) -> f64 {
+    samples.sort_unstable();
+    let Some(last) = samples.len().checked_sub(1) else { return f64::NAN };
+    samples[last * percent / 100].as_secs_f64() * 1_000.0
 }
 
 #[cfg(test)]
@@ -83,10 +83,10 @@ mod tests {
 
     #[test]
     fn percentiles() {
-        assert_eq!(Percentiles::of(Vec::new()), None);
-        let one = Percentiles::of(vec![Duration::from_millis(7)]);
-        assert_eq!(one, Some(Percentiles { p50_ms: 7.0, p99_ms: 7.0 }));
-        let many = Percentiles::of((0..=100).rev().map(Duration::from_millis).collect());
-        assert_eq!(many, Some(Percentiles { p50_ms: 50.0, p99_ms: 99.0 }));
+        assert!(percentile_ms(&mut [], 50).is_nan());
+        let mut many: Vec<_> = (0..=100).rev().map(Duration::from_millis).collect();
+        assert!((percentile_ms(&mut many, 50) - 50.0).abs() < f64::EPSILON);
+        assert!((percentile_ms(&mut many, 99) - 99.0).abs() < f64::EPSILON);
+        assert!((percentile_ms(&mut many[..1], 99)).abs() < f64::EPSILON);
     }
 }

@@ -1,96 +1,152 @@
-//! The program as its users run it, against a control plane in this process.
+//! The programs as their users run them, with few agents.
 
 #![expect(clippy::unwrap_used, reason = "whatever fails here fails the test")]
 
 mod bench;
+mod plane;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 
-use clap::Parser as _;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use utopia_controlplane::{Config, Started};
+use utopia_load_tests::outcome::Outcome;
 
-#[derive(Debug, clap::Parser)]
-struct Arguments {
-    #[command(flatten)]
-    config: Config,
+use crate::plane::Plane;
+
+/// Runs the swarm against a control plane; answers its table and what it wrote.
+async fn swarm(plane: &Plane, arguments: &[&str]) -> (String, Outcome) {
+    let directory = TempDir::new().unwrap();
+    let json = directory.path().join("deep").join("results.json");
+    let mut command = command(arguments);
+    let output = command.args(plane.arguments()).arg("--json").arg(&json).output().await.unwrap();
+    let Output { status, stdout, stderr } = output;
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    let outcome = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    (String::from_utf8(stdout).unwrap(), outcome)
 }
 
-struct Plane {
-    started: Started,
-    directory: TempDir,
-    cancel: CancellationToken,
-    task: JoinSet<anyhow::Result<()>>,
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_utopia-swarm"));
+    command.args(arguments).kill_on_drop(true);
+    command
 }
 
-impl Plane {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let data_dir = directory.path().join("data");
-        let addresses = ["--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"];
-        let arguments = ["x", "--limits", "off", "--data-dir", data_dir.to_str().unwrap()].into_iter().chain(addresses);
-        let (started, ready) = oneshot::channel();
-        let (cancel, mut task) = (CancellationToken::new(), JoinSet::new());
-        let run = utopia_controlplane::run(Arguments::parse_from(arguments).config, Some(started), cancel.clone());
-        task.spawn(Box::pin(run));
-        Self { started: ready.await.expect("the control plane starts"), directory, cancel, task }
-    }
+/// A measure's value.
+fn value(outcome: &Outcome, subject: &str, what: &str) -> f64 {
+    let found = outcome.measures.iter().find(|measure| measure.subject == subject && measure.what == what);
+    found.unwrap_or_else(|| panic!("no {what:?} of {subject} in {}", outcome.table())).value
+}
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Runs the swarm; answers its table and its JSON.
-    async fn swarm(&self, arguments: &[&str]) -> (String, Value) {
-        let json = self.file("results.json");
-        let output = self.command(arguments, &json).output().await.unwrap();
-        let Output { status, stdout, stderr } = output;
-        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-        let results = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
-        (String::from_utf8(stdout).unwrap(), results)
-    }
-
-    fn command(&self, arguments: &[&str], json: &Path) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_utopia-swarm"));
-        command.args(arguments).arg("--json").arg(json).arg("--password-file").arg(self.file("data/admin-password"));
-        command.args(["--server", &self.started.grpc_addr.to_string(), "--api", &self.started.http_addr.to_string()]);
-        command.args(["--server-pid", &std::process::id().to_string()]).kill_on_drop(true);
-        command
-    }
-
-    async fn stop(mut self) {
-        self.cancel.cancel();
-        self.task.join_next().await.unwrap().unwrap().expect("the control plane ends in order");
-    }
+/// A verdict's value.
+fn found(outcome: &Outcome, what: &str) -> f64 {
+    let found = outcome.verdicts.iter().find(|verdict| verdict.what.contains(what));
+    found.unwrap_or_else(|| panic!("no {what:?} in {}", outcome.table())).value
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_agents_are_measured_beside_a_bare_server() {
+async fn memory_is_measured_for_growing_fleets_beside_a_bare_server() {
     let plane = Plane::start().await;
-    let (table, json) = plane.swarm(&["idle", "--agents", "20", "--seconds", "6", "--baseline"]).await;
-    assert!(table.contains("server memory per agent"), "{table}");
-    assert_eq!(json["settings"]["agents"], 20);
-    for (result, server) in json["results"].as_array().unwrap().iter().zip(["control plane", "bare server"]) {
-        assert_eq!(result["server"], server);
-        assert_eq!((&result["agents"], &result["lost_sessions"]), (&20.into(), &0.into()));
-        assert!(result["heartbeats"].as_u64().unwrap() >= 20, "{result}");
-        assert!(result["used"]["after_kib"].as_u64().unwrap() > 0);
+    let idle = ["idle", "--agents", "10,20,30", "--settle-seconds", "1", "--watch-seconds", "2"];
+    let (table, outcome) = swarm(&plane, &idle).await;
+    assert!(table.contains("memory per agent, kB"), "{table}");
+    assert_eq!(outcome.settings["agents"], Value::from([10, 20, 30].map(Value::from).to_vec()));
+    for subject in ["control plane", "bare tonic"] {
+        assert!(value(&outcome, subject, "memory with 30 agents") > 1.0);
+        assert!(value(&outcome, subject, "sessions lost").abs() < 0.5);
+        let line = outcome.plots[0].lines.iter().find(|line| line.name == subject).unwrap();
+        assert_eq!(line.points.iter().map(|point| point.0).collect::<Vec<_>>(), [0.0, 10.0, 20.0, 30.0]);
     }
     plane.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heartbeats_come_at_the_interval_that_is_asked_for() {
+async fn heartbeats_are_measured_in_turns_and_for_each_fleet() {
     let plane = Plane::start().await;
-    let (_, json) = plane.swarm(&["heartbeat", "--agents", "10", "--seconds", "3", "--interval-ms", "100"]).await;
-    let heartbeats = json["results"][0]["heartbeats"].as_u64().unwrap();
-    assert!((100..=350).contains(&heartbeats), "{heartbeats}");
+    let arguments = ["heartbeat", "--agents", "10", "--fleets", "5,15", "--interval-ms", "50", "--rounds", "2", "--seconds", "2"];
+    let (_, outcome) = swarm(&plane, &arguments).await;
+    for subject in ["control plane", "bare tonic"] {
+        assert!(value(&outcome, subject, "answer p99") > 0.0);
+        assert!(value(&outcome, subject, "sessions lost").abs() < 0.5);
+    }
+    assert!(found(&outcome, "control plane / bare tonic") > 0.0);
+    assert!(outcome.plots[0].lines.iter().all(|line| line.points.len() == 2));
+    plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_reach_one_agent_and_all_of_them() {
+    let plane = Plane::start().await;
+    let (_, outcome) = swarm(&plane, &["command", "--few", "3", "--many", "20", "--commands", "10", "--rounds", "2"]).await;
+    assert!(value(&outcome, "control plane", "round trip p50, 3 agents") > 0.0);
+    assert!(value(&outcome, "control plane", "20 agents, last answer, by single requests") > 0.0);
+    assert!(found(&outcome, "round trip p99, 20 agents: control plane / bare echo") > 0.0);
+    assert!(found(&outcome, "last answer: hub / bare loop") > 0.0);
+    plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_agents_are_noticed_and_their_claims_placed_anew() {
+    let plane = Plane::start().await;
+    let (_, outcome) =
+        swarm(&plane, &["detection", "--agents", "20", "--closing", "3", "--silent", "2", "--busy-seconds", "1"]).await;
+    // The program's own limits are for optimised builds on a quiet machine; these are for any.
+    assert!(found(&outcome, "closed connection seen") < 2_000.0);
+    assert!((1.0..20.0).contains(&found(&outcome, "silent node seen")));
+    assert!((1.0..25.0).contains(&found(&outcome, "placed anew")));
+    plane.stop().await;
+}
+
+/// Runs the swarm with a control plane of its own.
+async fn swarm_with_its_own(arguments: &[&str]) -> Outcome {
+    let program = Path::new(env!("CARGO_BIN_EXE_utopia-swarm")).with_file_name("utopia-controlplane");
+    assert!(
+        program.exists(),
+        "utopia-controlplane is not built: run `cargo build --workspace --bins` first, as `make test` does"
+    );
+    let directory = TempDir::new().unwrap();
+    let json = directory.path().join("results.json");
+    let output = command(arguments).arg("--json").arg(&json).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_agents_are_back_after_a_storm() {
+    let outcome = swarm_with_its_own(&["storm", "--agents", "20", "--storms", "2"]).await;
+    for subject in ["control plane", "bare tonic"] {
+        assert!(value(&outcome, subject, "all back after the start") > 0.0);
+        assert!(value(&outcome, subject, "agents that did not come back").abs() < 0.5);
+    }
+    assert!(found(&outcome, "server CPU") > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_harm_nobody_else() {
+    let outcome = swarm_with_its_own(&["faults", "--agents", "20", "--seconds", "5", "--fleet", "20"]).await;
+    assert!(found(&outcome, "claims that were taken away").abs() < 0.5);
+    assert!(found(&outcome, "old agents lost").abs() < 0.5);
+    assert!(found(&outcome, "connections refused by the metric") > 0.5);
+    assert!(found(&outcome, "agents still out once others have left").abs() < 0.5);
+    assert!(value(&outcome, "control plane", "an agent that does not read: sessions of others lost").abs() < 0.5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_come_and_go() {
+    let plane = Plane::start().await;
+    let (_, outcome) = swarm(&plane, &["churn", "--agents", "20", "--rate", "5", "--seconds", "4"]).await;
+    assert!(value(&outcome, "control plane", "sessions lost").abs() < 0.5);
+    assert!(found(&outcome, "did not come back").abs() < 0.5);
+    plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_frames_end_no_session() {
+    let plane = Plane::start().await;
+    let (_, outcome) = swarm(&plane, &["small-frames", "--agents", "2", "--seconds", "2"]).await;
+    assert!(value(&outcome, "control plane", "frames answered") > 100.0);
+    assert!(found(&outcome, "sessions ended").abs() < 0.5);
     plane.stop().await;
 }
 
@@ -99,19 +155,31 @@ async fn claims_run_on_simulated_agents_and_leave_nothing_behind() {
     let plane = Plane::start().await;
     // All GPUs at once, and a second run finds them free again.
     for _ in 0..2 {
-        let (table, json) = plane.swarm(&["claims", "--agents", "20", "--claims", "160"]).await;
-        assert!(table.contains("claim to Running p99"), "{table}");
-        assert_eq!(json["results"][0]["claims"]["claims"], 160);
-        assert!(json["results"][0]["claims"]["to_running"]["p50_ms"].as_f64().unwrap() > 0.0);
+        let (_, outcome) = swarm(&plane, &["claims", "--agents", "20", "--claims", "160"]).await;
+        assert!((value(&outcome, "control plane", "claims placed") - 160.0).abs() < 0.5);
+        assert!(value(&outcome, "control plane", "claim to Running p50") > 0.0);
     }
     plane.stop().await;
 }
 
 #[tokio::test]
 async fn more_claims_than_gpus_are_refused() {
-    let plane = Plane::start().await;
-    let output = plane.command(&["claims", "--agents", "1", "--claims", "9"], &plane.file("none.json")).output().await.unwrap();
+    let output = command(&["claims", "--agents", "1", "--claims", "9"]).output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: 1 agents have 8 GPUs, too few for 9 claims\n");
+}
+
+#[tokio::test]
+async fn a_control_plane_that_was_given_is_neither_killed_nor_harmed() {
+    let plane = Plane::start().await;
+    for (mode, reason) in [("storm", "is not killed"), ("faults", "of this run's own")] {
+        let mut command = command(&[mode, "--alone"]);
+        if mode == "storm" {
+            command.args(["--agents", "2"]);
+        }
+        let output = command.args(plane.arguments()).output().await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(reason), "{error}");
+    }
     plane.stop().await;
 }
