@@ -29,7 +29,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn measure(settings: &Detection, target: &Target) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::new("swarm detection", to_value(settings)?);
-    let subject = Subject::control_plane(target).await?;
+    // Claims move as soon as their node counts as lost; where a control plane was given, after the shortest time that a claim can ask for.
+    let subject = match target.given.server {
+        Some(_) => Subject::control_plane(target).await?,
+        None => Subject::own(&["--reschedule-after", "0"]).await?,
+    };
+    let reschedule_after_seconds = u32::from(target.given.server.is_some());
     let api = subject.api().await?;
     let join = subject.join(settings.silent + settings.agents + settings.closing).await?;
     let mut swarm = Swarm::new(&join, target.concurrency);
@@ -39,7 +44,10 @@ pub(crate) async fn measure(settings: &Detection, target: &Target) -> anyhow::Re
     let mut freezer = Freezer::start(silent, &swarm.shared)?;
     swarm.wait_online(settings.silent).await?;
     let spec = json!({
-        "image": "simulated:1", "resources": {"gpuCount": GPUS}, "onNodeLoss": "reschedule", "rescheduleAfterSeconds": 1,
+        "image": "simulated:1",
+        "resources": {"gpuCount": GPUS},
+        "onNodeLoss": "reschedule",
+        "rescheduleAfterSeconds": reschedule_after_seconds,
     });
     let placing = try_join_all((0..settings.silent).map(|_| api.place(&spec))).await?;
     let ids: Vec<String> = placing.into_iter().map(|(id, _)| id).collect();
