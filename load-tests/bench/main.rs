@@ -8,6 +8,7 @@ mod claims;
 mod contest;
 mod load;
 mod operations;
+mod plan;
 mod rest;
 mod servers;
 mod stream;
@@ -59,6 +60,8 @@ enum Command {
     Stream(stream::Options),
     /// Durable claims of many writers, beside the database alone
     Claims(claims::Options),
+    /// Passes of the planner over made-up fleets of growing size
+    Plan(plan::Options),
 }
 
 #[tokio::main]
@@ -81,5 +84,6 @@ async fn measure(command: Command, rounds: Rounds) -> anyhow::Result<Outcome> {
         Command::Rest(options) => rest::run(options, rounds).await,
         Command::Stream(options) => stream::run(options, rounds).await,
         Command::Claims(options) => claims::run(&options, rounds).await,
+        Command::Plan(options) => plan::run(options, rounds).await,
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod control_plane;
+pub mod fleet;
 pub mod outcome;
 pub mod peer;
 pub mod usage;

@@ -82,10 +82,10 @@ impl GpuSet {
         self.0 == 0
     }
 
-    /// The places that are in both.
+    /// The places that are in either.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// The places of this one that are not in the other.
@@ -162,7 +162,7 @@ mod tests {
     fn sets_are_combined() {
         let few: GpuSet = [1, 3].into_iter().collect();
         assert!(GpuSet::first(4).without(few).places().eq([0, 2]));
-        assert!(GpuSet::first(3).and(few).places().eq([1]));
+        assert!(GpuSet::first(1).or(few).places().eq([0, 1, 3]));
         assert_eq!([0, 8, 128, 200].map(|count| GpuSet::first(count).len()), [0, 8, 128, 128]);
     }
 }

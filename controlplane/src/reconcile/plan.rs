@@ -5,6 +5,7 @@
 
 mod capacity;
 mod explain;
+mod held;
 mod queue;
 mod shape;
 mod track;

@@ -3,67 +3,62 @@
 //! GPUs of one product and size are of one kind; nodes with the same free GPUs by kind form a group. A fleet has few kinds and few
 //! groups, so a claim is matched against groups. A GPU that is taken out is never given again.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap, HashSet},
-};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
-use utopia_proto::{claim::v1::ClaimPhase, link::v1::ContainerPhase};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
+use utopia_proto::claim::v1::ClaimPhase;
 
 use super::{
     NodeView, Placement, Snapshot,
+    held::Held,
     shape::{Filter, Shape},
 };
-use crate::model::GpuSet;
+use crate::model::{Gpu, GpuSet};
 
 /// How many GPUs there are of each kind, by kind; kinds without any are left out.
-type Profile = Box<[(usize, usize)]>;
+type Profile = [(usize, usize)];
 
 /// The free GPUs of the nodes that can be used.
 pub(super) struct Capacity<'a> {
     nodes: &'a [NodeView],
     placement: Placement,
     kinds: Kinds<'a>,
-    /// For each node its free GPUs, by index.
-    free: Vec<Vec<Free<'a>>>,
+    /// For each node its free GPUs.
+    free: Vec<GpuSet>,
     /// All GPUs that a node has, free or not; one entry for nodes that are alike.
-    totals: HashSet<Profile>,
+    totals: HashSet<Box<Profile>>,
     groups: Groups,
     /// For each filter and kind, whether it will do.
     admitted: HashMap<Filter<'a>, Box<[bool]>>,
     idlest: Idlest,
-}
-
-#[derive(Clone, Copy)]
-struct Free<'a> {
-    uuid: &'a str,
-    kind: usize,
+    /// Where a profile is counted, kept so that counting takes no memory.
+    counts: Vec<(usize, usize)>,
 }
 
 impl<'a> Capacity<'a> {
     pub(super) fn new(snapshot: &Snapshot<'a>) -> Self {
-        let held = held_gpus(snapshot);
-        let mut kinds = Kinds::default();
-        let mut free = Vec::with_capacity(snapshot.nodes.len());
-        let mut totals = HashSet::new();
-        let mut groups = Groups::default();
-        for (position, node) in snapshot.nodes.iter().enumerate() {
-            let mut gpus = Vec::new();
-            if node.is_usable() {
-                let all: Vec<_> = node.gpus.iter().map(|gpu| kinds.of(&gpu.name, gpu.memory_bytes)).collect();
-                let usable = GpuSet::first(all.len()).without(node.faulty).without(node.busy);
-                let mut free: Vec<_> = usable.places().filter(|place| !held.contains(&*node.gpus[*place].uuid)).collect();
-                free.sort_by_key(|place| node.gpus[*place].index);
-                let free = free.into_iter();
-                gpus.extend(free.map(|place| Free { uuid: &node.gpus[place].uuid, kind: all[place] }));
-                groups.insert(&profile(gpus.iter().map(|gpu| gpu.kind)), position);
-                totals.insert(profile(all.into_iter()));
+        let mut capacity = Self {
+            nodes: snapshot.nodes,
+            placement: snapshot.settings.placement,
+            kinds: Kinds::default(),
+            free: vec![GpuSet::default(); snapshot.nodes.len()],
+            totals: HashSet::default(),
+            groups: Groups::default(),
+            admitted: HashMap::new(),
+            idlest: Idlest::new(snapshot),
+            counts: Vec::new(),
+        };
+        let held = Held::new(snapshot);
+        for (position, node) in snapshot.nodes.iter().enumerate().filter(|(_, node)| node.is_usable()) {
+            let all = GpuSet::first(node.gpus.len());
+            capacity.count(position, all);
+            if !capacity.totals.contains(&*capacity.counts) {
+                capacity.totals.insert(capacity.counts.as_slice().into());
             }
-            free.push(gpus);
+            let usable = all.without(node.faulty).without(node.busy);
+            capacity.set_free(position, usable.without(held.among(usable, node)));
         }
-        let idlest = Idlest::new(snapshot);
-        let placement = snapshot.settings.placement;
-        Self { nodes: snapshot.nodes, placement, kinds, free, totals, groups, admitted: HashMap::new(), idlest }
+        capacity
     }
 
     /// Takes GPUs out for a claim: the node and the keys, by index. None when no node has them.
@@ -73,20 +68,14 @@ impl<'a> Capacity<'a> {
             return Some((self.nodes.get(position)?, Vec::new()));
         }
         let admitted = admitted(&mut self.admitted, &self.kinds, shape.filter);
-        let position = self.groups.best(shape.gpu_count, admitted, self.placement)?;
-        let free = self.free.get_mut(position)?;
-        self.groups.remove(&profile(free.iter().map(|gpu| gpu.kind)), position);
-        let mut taken = Vec::with_capacity(shape.gpu_count);
-        free.retain(|gpu| {
-            let is_taken = taken.len() < shape.gpu_count && admitted[gpu.kind];
-            if is_taken {
-                taken.push(gpu.uuid.to_owned());
-            }
-            !is_taken
-        });
-        self.groups.insert(&profile(free.iter().map(|gpu| gpu.kind)), position);
+        let position = self.groups.take(shape.gpu_count, admitted, self.placement)?;
+        let (node, free) = (&self.nodes[position], self.free[position]);
+        let mut places: Vec<_> = free.places().filter(|place| admitted[self.kinds.of(&node.gpus[*place])]).collect();
+        places.sort_by_key(|place| node.gpus[*place].index);
+        places.truncate(shape.gpu_count);
+        self.set_free(position, free.without(places.iter().copied().collect()));
         self.idlest.count(position);
-        Some((self.nodes.get(position)?, taken))
+        Some((node, places.into_iter().map(|place| node.gpus[place].uuid.to_string()).collect()))
     }
 
     /// The most GPUs of a kind that will do on any one node, free or not.
@@ -94,69 +83,70 @@ impl<'a> Capacity<'a> {
         let admitted = admitted(&mut self.admitted, &self.kinds, shape.filter);
         self.totals.iter().map(|profile| suitable(profile, admitted)).max().unwrap_or(0)
     }
-}
 
-/// The GPUs that are given away, and those that a container uses without the ledger's knowledge: one of a placement that was taken
-/// back runs on until its node has removed it.
-pub(super) fn held_gpus<'a>(snapshot: &Snapshot<'a>) -> HashSet<&'a str> {
-    let containers = snapshot.nodes.iter().flat_map(|node| node.containers.values().flatten());
-    let active = containers.filter(|container| matches!(container.phase(), ContainerPhase::Preparing | ContainerPhase::Running));
-    let mut held = HashSet::with_capacity(snapshot.ledger.len());
-    held.extend(snapshot.ledger.iter().map(|row| &*row.gpu_uuid));
-    held.extend(active.flat_map(|container| &container.gpu_uuids).map(String::as_str));
-    held
+    fn set_free(&mut self, position: usize, free: GpuSet) {
+        self.free[position] = free;
+        self.count(position, free);
+        self.groups.insert(&self.counts, position);
+    }
+
+    /// Counts some GPUs of a node by kind.
+    fn count(&mut self, position: usize, gpus: GpuSet) {
+        self.counts.clear();
+        let node = &self.nodes[position];
+        for place in gpus.places() {
+            let kind = self.kinds.of(&node.gpus[place]);
+            match self.counts.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, count)) => *count += 1,
+                None => self.counts.push((kind, 1)),
+            }
+        }
+        self.counts.sort_unstable();
+    }
 }
 
 /// Which kinds will do, worked out once for each filter.
 fn admitted<'m, 'a>(cache: &'m mut HashMap<Filter<'a>, Box<[bool]>>, kinds: &Kinds<'_>, filter: Filter<'a>) -> &'m [bool] {
     cache.entry(filter).or_insert_with(|| {
         let matcher = filter.matcher();
-        let admits = |kind: &Kind<'_>| matcher.admits_name(&kind.lowercase_name) && matcher.admits_memory(kind.memory_bytes);
+        let admits = |kind: &Kind| matcher.admits_name(&kind.lowercase_name) && matcher.admits_memory(kind.memory_bytes);
         kinds.list.iter().map(admits).collect()
     })
 }
 
-fn profile(kinds: impl Iterator<Item = usize>) -> Profile {
-    let mut counts: Vec<(usize, usize)> = Vec::new();
-    for kind in kinds {
-        match counts.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((kind, 1)),
-        }
-    }
-    counts.sort_unstable();
-    counts.into_boxed_slice()
-}
-
-fn suitable(profile: &[(usize, usize)], admitted: &[bool]) -> usize {
+fn suitable(profile: &Profile, admitted: &[bool]) -> usize {
     profile.iter().filter(|(kind, _)| admitted[*kind]).map(|(_, count)| count).sum()
 }
 
 /// The kinds of GPU, numbered.
 #[derive(Default)]
 struct Kinds<'a> {
-    list: Vec<Kind<'a>>,
+    list: Vec<Kind>,
     numbers: HashMap<(&'a str, u64), usize>,
-    /// GPUs of one kind come in rows.
-    latest: usize,
+    /// The latest GPU that was asked for, and its kind.
+    latest: Option<(&'a Gpu, usize)>,
 }
 
-struct Kind<'a> {
-    name: &'a str,
+struct Kind {
     lowercase_name: String,
     memory_bytes: u64,
 }
 
 impl<'a> Kinds<'a> {
-    fn of(&mut self, name: &'a str, memory_bytes: u64) -> usize {
-        let is_latest = self.list.get(self.latest).is_some_and(|kind| kind.memory_bytes == memory_bytes && kind.name == name);
-        if !is_latest {
-            self.latest = *self.numbers.entry((name, memory_bytes)).or_insert_with(|| {
-                self.list.push(Kind { name, lowercase_name: name.to_lowercase(), memory_bytes });
-                self.list.len() - 1
-            });
+    fn of(&mut self, gpu: &'a Gpu) -> usize {
+        // GPUs of one kind come in rows, and share the text of their name.
+        if let Some((latest, kind)) = self.latest
+            && Arc::ptr_eq(&latest.name, &gpu.name)
+            && latest.memory_bytes == gpu.memory_bytes
+        {
+            return kind;
         }
-        self.latest
+        let kind = *self.numbers.entry((&gpu.name, gpu.memory_bytes)).or_insert_with(|| {
+            self.list.push(Kind { lowercase_name: gpu.name.to_lowercase(), memory_bytes: gpu.memory_bytes });
+            self.list.len() - 1
+        });
+        self.latest = Some((gpu, kind));
+        kind
     }
 }
 
@@ -164,45 +154,41 @@ impl<'a> Kinds<'a> {
 #[derive(Default)]
 struct Groups {
     list: Vec<Group>,
-    numbers: HashMap<Profile, usize>,
+    numbers: HashMap<Box<Profile>, usize>,
 }
 
 struct Group {
-    profile: Profile,
+    profile: Box<Profile>,
     free: usize,
     /// Positions of nodes; the first is taken first.
-    nodes: BTreeSet<usize>,
+    nodes: BinaryHeap<Reverse<usize>>,
 }
 
 impl Groups {
-    fn insert(&mut self, profile: &[(usize, usize)], node: usize) {
+    fn insert(&mut self, profile: &Profile, node: usize) {
         let number = self.numbers.get(profile).copied().unwrap_or_else(|| {
             let free = profile.iter().map(|(_, count)| count).sum();
-            self.list.push(Group { profile: profile.into(), free, nodes: BTreeSet::new() });
+            self.list.push(Group { profile: profile.into(), free, nodes: BinaryHeap::new() });
             self.numbers.insert(profile.into(), self.list.len() - 1);
             self.list.len() - 1
         });
-        self.list[number].nodes.insert(node);
+        self.list[number].nodes.push(Reverse(node));
     }
 
-    fn remove(&mut self, profile: &[(usize, usize)], node: usize) {
-        if let Some(number) = self.numbers.get(profile) {
-            self.list[*number].nodes.remove(&node);
-        }
-    }
-
-    /// The node to take: by the free GPUs that will do, then by all that are free, then by position.
-    fn best(&self, gpu_count: usize, admitted: &[bool], placement: Placement) -> Option<usize> {
-        let candidate = |group: &Group| {
+    /// Takes out the best node: by the free GPUs that will do, then by all that are free, then by position.
+    fn take(&mut self, gpu_count: usize, admitted: &[bool], placement: Placement) -> Option<usize> {
+        let candidate = |(number, group): (usize, &Group)| {
             let suitable = suitable(&group.profile, admitted);
-            let node = *group.nodes.first()?;
+            let Reverse(node) = group.nodes.peek()?;
             let rank = match placement {
                 Placement::Pack => (suitable, group.free),
                 Placement::Spread => (usize::MAX - suitable, usize::MAX - group.free),
             };
-            (suitable >= gpu_count).then_some((rank, node))
+            (suitable >= gpu_count).then_some((rank, *node, number))
         };
-        self.list.iter().filter_map(candidate).min().map(|(_, node)| node)
+        let (_, node, number) = self.list.iter().enumerate().filter_map(candidate).min()?;
+        self.list[number].nodes.pop();
+        Some(node)
     }
 }
 

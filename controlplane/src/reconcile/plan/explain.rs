@@ -1,23 +1,23 @@
 //! Why a claim waits, in the words of the API. Unlike a pass this looks at every GPU, for one claim.
 
-use std::{cmp::Ordering, collections::HashSet};
+use std::cmp::Ordering;
 
 use utopia_proto::claim::v1::{ClaimExplanation, ClaimPhase, GpuExplanation, NodeExplanation};
 
 use super::{
     NodeView, Snapshot,
-    capacity::held_gpus,
+    held::Held,
     queue::{self, Outlook, Refusal},
     reason,
     shape::{Matcher, Shape},
 };
-use crate::model::{Claim, Gpu};
+use crate::model::{Claim, Gpu, GpuSet};
 
 /// Why the claim waits, or where it is: its place in the queue, and what each node and GPU lacks.
 #[must_use]
 pub fn explain(claim: &Claim, snapshot: &Snapshot<'_>) -> ClaimExplanation {
     let shape = Shape::of(claim);
-    let held = held_gpus(snapshot);
+    let held = Held::new(snapshot);
     let mut nodes: Vec<&NodeView> = snapshot.nodes.iter().collect();
     nodes.sort_by(by_hostname);
     let position = queue::waiting(snapshot).iter().position(|waiting| waiting.id == claim.id).map_or(0, |ahead| ahead + 1);
@@ -75,7 +75,8 @@ fn outlook_refusal(shape: &Shape<'_>, snapshot: &Snapshot<'_>) -> Option<Refusal
     }
 }
 
-fn explain_node(node: &NodeView, shape: &Shape<'_>, matcher: &Matcher, held: &HashSet<&str>) -> NodeExplanation {
+fn explain_node(node: &NodeView, shape: &Shape<'_>, matcher: &Matcher, held: &Held<'_>) -> NodeExplanation {
+    let held = held.among(GpuSet::first(node.gpus.len()), node);
     let mut gpus: Vec<_> = (0..node.gpus.len()).map(|place| explain_gpu(node, place, matcher, held)).collect();
     gpus.sort_by_key(|gpu| gpu.index);
     let free = gpus.iter().filter(|gpu| gpu.fits).count();
@@ -108,12 +109,12 @@ fn hindrance(node: &NodeView, shape: &Shape<'_>, free: usize) -> Option<(&'stati
     }
 }
 
-fn explain_gpu(node: &NodeView, place: usize, matcher: &Matcher, held: &HashSet<&str>) -> GpuExplanation {
+fn explain_gpu(node: &NodeView, place: usize, matcher: &Matcher, held: GpuSet) -> GpuExplanation {
     let gpu = &node.gpus[place];
     let reason = mismatch(gpu, matcher).or_else(|| {
         if node.faulty.contains(place) {
             Some("Faulty")
-        } else if held.contains(&*gpu.uuid) {
+        } else if held.contains(place) {
             Some("Allocated")
         } else {
             node.busy.contains(place).then_some("Busy")

@@ -2,18 +2,13 @@
 //!
 //! Room only shrinks within a pass, so what did not fit once is not tried again.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::time::Duration;
 
-use utopia_proto::{
-    claim::v1::ClaimPhase,
-    link::v1::{ContainerPhase, ContainerState},
-};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
+use utopia_proto::claim::v1::ClaimPhase;
 use uuid::Uuid;
 
-use super::{NodeView, Snapshot, Step, capacity::Capacity, reason, shape::Shape};
+use super::{NodeView, Snapshot, Step, capacity::Capacity, held::is_active, reason, shape::Shape};
 use crate::model::Claim;
 
 /// How long a claim pauses after its node found a GPU in use: about a heartbeat, after which the GPU shows as busy here too.
@@ -115,16 +110,14 @@ fn place_each<'a>(snapshot: &Snapshot<'a>, queue: &[&'a Claim], steps: &mut Vec<
 /// runs twice. A node that cannot remove them holds nobody up.
 fn leaving(snapshot: &Snapshot<'_>) -> HashSet<Uuid> {
     let nodes = snapshot.nodes.iter().filter(|node| node.is_vacated() && node.online && node.runtime_ready);
-    let is_active =
-        |container: &&ContainerState| matches!(container.phase(), ContainerPhase::Preparing | ContainerPhase::Running);
-    let containers = nodes.flat_map(|node| node.containers.values().flatten()).filter(is_active);
+    let containers = nodes.flat_map(|node| node.containers.values().flatten()).filter(|container| is_active(container));
     containers.filter_map(|container| Uuid::try_parse(&container.claim_id).ok()).collect()
 }
 
 /// The claim has just come back from a node that found a GPU in use.
 fn pauses(claim: &Claim, snapshot: &Snapshot<'_>) -> bool {
-    let since = Duration::try_from(snapshot.now.duration_since(claim.updated_at)).unwrap_or_default();
-    claim.reason == reason::GPU_BUSY && since < PAUSE_AFTER_BUSY
+    let since = || Duration::try_from(snapshot.now.duration_since(claim.updated_at)).unwrap_or_default();
+    claim.reason == reason::GPU_BUSY && since() < PAUSE_AFTER_BUSY
 }
 
 /// A step, if the claim does not say so already.

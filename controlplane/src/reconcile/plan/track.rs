@@ -3,8 +3,9 @@
 //! Only what a node says in a session counts. A node that is offline, or has not reported all of its containers, proves nothing about
 //! them; a container of the node API (epoch 0) is never touched.
 
-use std::{borrow::Cow, collections::HashMap, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 use utopia_proto::{
     claim::v1::{ClaimPhase, NodeLossPolicy},
