@@ -18,7 +18,12 @@ pub(super) fn write_timestamp(out: &mut String, seconds: i64, nanos: i64) -> boo
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}").expect("writing to a string does not fail");
+    // By hand: with the formatter of the library, times would cost more than all else of a small answer.
+    let mut text = *b"0000-00-00T00:00:00";
+    for (place, number) in [(0..4, year), (5..7, month), (8..10, day), (11..13, hour), (14..16, minute), (17..19, second)] {
+        write_digits(&mut text[place], number);
+    }
+    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
     write_fraction(out, nanos);
     out.push('Z');
     true
@@ -66,9 +71,18 @@ fn write_fraction(out: &mut String, nanos: i64) {
     if nanos == 0 {
         return;
     }
-    write!(out, ".{nanos:09}").expect("writing to a string does not fail");
-    let end = out.trim_end_matches('0').len();
-    out.truncate(end);
+    let mut text = *b".000000000";
+    write_digits(&mut text[1..], nanos);
+    let text = std::str::from_utf8(&text).unwrap_or_default();
+    out.push_str(text.trim_end_matches('0'));
+}
+
+/// Fills a place with the digits of a number, from its end on.
+fn write_digits(place: &mut [u8], mut number: i64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 /// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
