@@ -195,17 +195,8 @@ impl ControlPlane {
         let http = serve::http(listeners.http, http, cancel.clone(), GRACE);
         servers.spawn(async { Ok(http.await?) });
         let room = Room::of_open_files();
-        let serve_grpc = |listener, peers: Peers| {
-            let tls = tls::server_config(identity.clone(), self.authority.certificate_der(), peers.client_auth())?;
-            let server = Server {
-                tls,
-                peers,
-                service: stack.clone(),
-                room: room.clone(),
-                metrics: self.metrics.clone(),
-                stop: cancel.clone(),
-                grace: GRACE,
-            };
+        let serve_grpc = |listener, peers| {
+            let server = self.grpc_server(peers, &identity, stack.clone(), room.clone(), cancel.clone())?;
             anyhow::Ok(async move {
                 server.run(listener).await;
                 Ok(())
@@ -249,6 +240,18 @@ impl ControlPlane {
             tracing::warn!("some background work was cut");
         }
         result
+    }
+
+    fn grpc_server(
+        &self,
+        peers: Peers,
+        identity: &Arc<ServerIdentity>,
+        service: Stack,
+        room: Room,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Server<Stack>> {
+        let tls = tls::server_config(identity.clone(), self.authority.certificate_der(), peers.client_auth())?;
+        Ok(Server { tls, peers, service, room, metrics: self.metrics.clone(), stop, grace: GRACE })
     }
 
     /// Ends with the servers: a check takes longer than a shutdown may.
