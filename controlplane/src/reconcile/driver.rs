@@ -19,6 +19,10 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// passes over very many claims leave half of the time to others.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
+/// A pass that found nothing to do is followed by a pause of so many times what it took, so that a storm of changes that call for
+/// nothing, thousands of agents that come back, gets a tenth of one CPU at most.
+const REST_FACTOR: u32 = 9;
+
 /// No change waits longer than this for a pass to begin.
 const MAX_DEBOUNCE: Duration = Duration::from_millis(500);
 
@@ -45,17 +49,17 @@ impl Driver {
         while !cancel.is_cancelled() {
             let begun = Instant::now();
             let outcome = self.pass().await;
-            let debounce = begun.elapsed().clamp(DEBOUNCE, MAX_DEBOUNCE);
+            let took = begun.elapsed();
             let pause = match outcome {
                 // What was just placed is sent to its node soon.
-                Ok(Outcome::Progress) => debounce,
+                Ok(Outcome::Progress) => took.clamp(DEBOUNCE, MAX_DEBOUNCE),
                 Ok(Outcome::Settled) => {
                     tokio::select! {
                         () = cancel.cancelled() => return,
                         () = self.hub.wait_changed() => {}
                         () = tokio::time::sleep(INTERVAL) => {}
                     }
-                    debounce
+                    rest_after(took)
                 }
                 Err(error) => {
                     tracing::error!(%error, "a reconcile pass failed");
@@ -97,10 +101,28 @@ impl Driver {
     }
 }
 
+/// How long the changes that follow a pass without steps are gathered.
+fn rest_after(took: Duration) -> Duration {
+    (took * REST_FACTOR).clamp(DEBOUNCE, MAX_DEBOUNCE)
+}
+
 /// What a pass came to.
 enum Outcome {
     /// Rows changed; the next pass may have more to do.
     Progress,
     /// Nothing to do until something changes.
     Settled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_that_find_nothing_rest_in_proportion() {
+        let ms = Duration::from_millis;
+        for (took, rest) in [(0, 20), (1, 20), (10, 90), (50, 450), (1_000, 500)] {
+            assert_eq!(rest_after(ms(took)), ms(rest), "{took}");
+        }
+    }
 }
