@@ -208,3 +208,6 @@ where
         tracing::debug!(%address, %error, "handshake failed");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,26 @@ where
 fn expired() -> Status {
     utopia_proto::status::status(Code::DeadlineExceeded, "DeadlineExceeded", "the time that the client gave is over", None)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future, time::Duration};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_ends_when_its_time_is_over() {
+        let answer = Box::pin(future::pending::<Result<Response<Body>, Infallible>>());
+        let time = Some(Box::pin(tokio::time::sleep(Duration::from_millis(1))));
+        let response = Call { answer, time }.await.unwrap();
+        assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), Code::DeadlineExceeded);
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_time_is_passed_on() {
+        let answer = Box::pin(future::ready(Ok(Response::new(Body::empty()))));
+        let time = Some(Box::pin(tokio::time::sleep(Duration::ZERO)));
+        let response = Call { answer, time }.await.unwrap();
+        assert!(matches!(response.body(), Either::Left(_)));
+    }
+}

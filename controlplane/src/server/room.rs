@@ -45,6 +45,11 @@ impl Room {
         Self { places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))), open_files }
     }
 
+    #[cfg(test)]
+    pub(super) fn with_places(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), open_files: 0 }
+    }
+
     /// A place for a connection, if there is one.
     pub(super) fn take(&self) -> Option<OwnedSemaphorePermit> {
         self.places.clone().try_acquire_owned().ok()

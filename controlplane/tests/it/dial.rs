@@ -14,6 +14,15 @@ use tonic::{
 
 /// One connection, which never reconnects. A certificate that the server refuses shows here or at the first call.
 pub(crate) async fn dial(address: SocketAddr, tls: Arc<ClientConfig>) -> anyhow::Result<Channel> {
+    dial_with(address, tls, |endpoint| endpoint).await
+}
+
+/// The same, with settings of HTTP/2.
+pub(crate) async fn dial_with(
+    address: SocketAddr,
+    tls: Arc<ClientConfig>,
+    settings: impl FnOnce(Endpoint) -> Endpoint,
+) -> anyhow::Result<Channel> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     let stream = TlsConnector::from(tls).connect(ServerName::from(address.ip()), tcp).await?;
@@ -24,7 +33,7 @@ pub(crate) async fn dial(address: SocketAddr, tls: Arc<ClientConfig>) -> anyhow:
     });
     // The connector has done the TLS; with `https` the library would want to.
     let origin = Endpoint::from_shared(format!("http://{address}"))?;
-    Ok(origin.connect_with_connector(connector).await?)
+    Ok(settings(origin).connect_with_connector(connector).await?)
 }
 
 /// A request with a bearer token.

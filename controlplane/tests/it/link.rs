@@ -1,8 +1,18 @@
 //! The rules of a session between an agent and the control plane.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http::Method;
+use http_body_util::Full;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use utopia_proto::{
-    link::v1::{GpuFacts, Hello, agent_frame::Frame as Say, control_frame::Frame as Heard},
+    link::v1::{
+        AgentFrame, GpuFacts, Heartbeat, Hello, agent_frame::Frame as Say, agent_link_client::AgentLinkClient,
+        control_frame::Frame as Heard,
+    },
     status::reason,
 };
 
@@ -18,6 +28,7 @@ on_both_databases!(
     a_hello_that_breaks_a_rule_is_refused,
     a_newer_session_replaces_the_older_one,
     heartbeats_are_answered,
+    an_agent_that_does_not_read_loses_its_session_and_no_other_does,
     facts_that_change_are_shown,
     a_node_whose_runtime_does_not_answer_gets_no_claims,
 );
@@ -62,6 +73,37 @@ async fn heartbeats_are_answered(plane: &Plane) {
         let answered = |frame: &Heard| matches!(frame, Heard::HeartbeatAck(ack) if ack.sequence == sequence).then_some(());
         agent.hears("the answer to a heartbeat", answered).await;
     }
+}
+
+/// Nobody reads the frames of its stream, whose window is so small that the server cannot send them.
+async fn an_agent_that_does_not_read_loses_its_session_and_no_other_does(plane: &Plane) {
+    let deaf = Machine::new("deaf", 0).join(plane).await;
+    let reading = Machine::new("reading", 0).join(plane).await;
+    let other = Agent::obedient(plane, &reading).await;
+    let mut link = AgentLinkClient::new(deaf.narrow_channel(plane).await);
+    let (say, frames) = mpsc::channel(1);
+    say.send(AgentFrame { frame: Some(Say::Hello(hello(&deaf))) }).await.unwrap();
+    let unread = link.connect(ReceiverStream::new(frames)).await.unwrap();
+
+    let operator = plane.as_operator();
+    // A request that is given up leaves a command and its cancellation for the agent.
+    let given_up = async |_| {
+        let request = operator.request(Method::GET, &format!("/api/nodes/{}/containers", deaf.id));
+        let request = operator.open(request.body(Full::default()).unwrap());
+        tokio::time::timeout(Duration::from_millis(200), request).await.is_err()
+    };
+    let is_offline = async || {
+        join_all((0..100).map(given_up)).await;
+        let shown = operator.get(&format!("/api/nodes/{}", deaf.id)).await.expect(200);
+        (shown["status"] == "Offline").then_some(())
+    };
+    eventually("the node to be offline", is_offline).await;
+
+    let heartbeat = Heartbeat { sequence: 7, ..heartbeat(&reading) };
+    other.say(Say::Heartbeat(heartbeat)).await;
+    let answered = |frame: &Heard| matches!(frame, Heard::HeartbeatAck(ack) if ack.sequence == 7).then_some(());
+    other.hears("the answer to a heartbeat", answered).await;
+    drop(unread);
 }
 
 async fn facts_that_change_are_shown(plane: &Plane) {

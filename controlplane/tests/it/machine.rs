@@ -6,14 +6,17 @@ use rustls::{
     ClientConfig,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
-use tonic::{Status, transport::Channel};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
 use utopia_certs::{NodeKey, tls};
 use utopia_proto::link::v1::{
     EnrolRequest, EnrolResponse, GpuFacts, MachineFacts, RenewRequest, enrolment_service_client::EnrolmentServiceClient,
 };
 
 use crate::{
-    dial::dial,
+    dial::{dial, dial_with},
     plane::{Plane, text},
 };
 
@@ -98,6 +101,12 @@ impl Node {
     /// A connection as this node.
     pub(crate) async fn channel(&self, plane: &Plane) -> Channel {
         dial(plane.grpc_addr(), self.tls()).await.expect("TLS with the node's certificate")
+    }
+
+    /// The same, whose streams have room for one byte that was not read.
+    pub(crate) async fn narrow_channel(&self, plane: &Plane) -> Channel {
+        let narrow = |endpoint: Endpoint| endpoint.initial_stream_window_size(1);
+        dial_with(plane.grpc_addr(), self.tls(), narrow).await.expect("TLS with the node's certificate")
     }
 
     /// Asks for a new certificate.
