@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 record=load-tests/instructions.json
 tolerance_percent=5
-ways=(rest-get rest-post heartbeat)
+ways=(rest-get rest-post heartbeat planner-pass)
 
 cargo build --locked --profile profiling -p utopia-load-tests --example instructions
 program=${CARGO_TARGET_DIR:-target}/profiling/examples/instructions

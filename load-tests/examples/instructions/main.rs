@@ -4,6 +4,7 @@
 //! the one thread that goes them. `.ci/instructions.sh` does so and compares with what `load-tests/instructions.json` records.
 
 mod link;
+mod planner;
 mod rest;
 
 use std::{hint::black_box, io::Write as _, process::ExitCode};
@@ -29,6 +30,8 @@ enum Way {
     RestPost,
     /// A heartbeat of an agent with eight GPUs, from its bytes to those of the answer
     Heartbeat,
+    /// A pass of the planner over a fleet
+    PlannerPass,
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn run(way: Way) -> anyhow::Result<()> {
         Way::RestGet => rest::go(rest::Request::Account)?,
         Way::RestPost => rest::go(rest::Request::Heartbeat)?,
         Way::Heartbeat => link::go()?,
+        Way::PlannerPass => planner::go()?,
     };
     writeln!(std::io::stdout(), "{times}")?;
     Ok(())
