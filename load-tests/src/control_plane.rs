@@ -36,6 +36,7 @@ pub struct ControlPlane {
     pub internal: SocketAddr,
     program: PathBuf,
     arguments: Vec<OsString>,
+    filter: &'static str,
     directory: TempDir,
     process: Child,
 }
@@ -46,6 +47,14 @@ impl ControlPlane {
     /// # Errors
     /// When it does not start.
     pub async fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_logging(arguments, "warn").await
+    }
+
+    /// The same with a filter for its log, in the words of `RUST_LOG`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_logging(arguments: &[&str], filter: &'static str) -> anyhow::Result<Self> {
         let program = sibling("utopia-controlplane")?;
         let directory = tempfile::tempdir()?;
         let (grpc, http, internal) = (free_address()?, free_address()?, free_address()?);
@@ -55,8 +64,8 @@ impl ControlPlane {
         }
         all.extend(["--limits".into(), LIMITS.into()]);
         all.extend(arguments.iter().map(OsString::from));
-        let process = spawn(&program, &all, &log_file(&directory))?;
-        let mut control_plane = Self { grpc, http, internal, program, arguments: all, directory, process };
+        let process = spawn(&program, &all, &log_file(&directory), filter)?;
+        let mut control_plane = Self { grpc, http, internal, program, arguments: all, filter, directory, process };
         control_plane.wait_ready().await?;
         Ok(control_plane)
     }
@@ -81,7 +90,7 @@ impl ControlPlane {
         self.directory.path().join("data")
     }
 
-    /// Its warnings and errors since its first start.
+    /// What it has logged since its first start.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(log_file(&self.directory)).unwrap_or_default()
@@ -116,7 +125,7 @@ impl ControlPlane {
     /// # Errors
     /// When it does not start.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        self.process = spawn(&self.program, &self.arguments, &log_file(&self.directory))?;
+        self.process = spawn(&self.program, &self.arguments, &log_file(&self.directory), self.filter)?;
         self.wait_ready().await
     }
 
@@ -138,11 +147,11 @@ impl ControlPlane {
     }
 }
 
-/// Warnings go to a file: some runs look there for what an operator would have seen.
-fn spawn(program: &Path, arguments: &[OsString], log: &Path) -> anyhow::Result<Child> {
+/// The log goes to a file: some runs look there for what an operator would have seen.
+fn spawn(program: &Path, arguments: &[OsString], log: &Path, filter: &str) -> anyhow::Result<Child> {
     let log = File::options().create(true).append(true).open(log).context("cannot keep the control plane's log")?;
     let mut command = Command::new(program);
-    command.args(arguments).env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+    command.args(arguments).env("RUST_LOG", filter).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
     command.spawn().with_context(|| format!("cannot start {}", program.display()))
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn measure(settings: &Detection, target: &Target) -> anyhow::Re
     // Claims move as soon as their node counts as lost; where a control plane was given, after the shortest time that a claim can ask for.
     let subject = match target.given.server {
         Some(_) => Subject::control_plane(target).await?,
-        None => Subject::own(&["--reschedule-after", "0"]).await?,
+        None => Subject::own(&["--reschedule-after-seconds", "0"]).await?,
     };
     let reschedule_after_seconds = u32::from(target.given.server.is_some());
     let api = subject.api().await?;

@@ -49,6 +49,12 @@ impl Subject {
         Ok(Self { name: CONTROL_PLANE, server: Server::Own(Box::new(ControlPlane::start(arguments).await?)) })
     }
 
+    /// The same, logging as well when a node goes offline and why.
+    pub(crate) async fn own_saying_why() -> anyhow::Result<Self> {
+        let own = ControlPlane::start_logging(&[], "warn,utopia_controlplane::link::hub=info").await?;
+        Ok(Self { name: CONTROL_PLANE, server: Server::Own(Box::new(own)) })
+    }
+
     /// The bare server in Rust.
     pub(crate) async fn bare(name: &'static str, arguments: &[&str]) -> anyhow::Result<Self> {
         let arguments: Vec<_> = ["link"].iter().chain(arguments).copied().collect();
