@@ -19,7 +19,7 @@ use crate::{
 /// Requests that wait for the writer. Those beyond wait for room.
 const QUEUE: usize = 1024;
 
-/// The most claims of one transaction. Larger ones are no faster: from here on, the rows cost more than the commit.
+/// The most claims of one transaction: those who come later do not wait long, and there is little left to share.
 const BATCH: usize = 128;
 
 /// How long one transaction may take.

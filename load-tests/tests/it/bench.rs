@@ -59,3 +59,13 @@ async fn messages_of_streams_are_measured_as_lines_and_as_events() {
     }
     assert_eq!(verdicts(&json, 4), 4);
 }
+
+#[tokio::test]
+async fn durable_claims_are_measured_beside_the_database_alone() {
+    let (table, json) = bench(&["claims", "--claims", "200", "--writers", "8"]).await;
+    for what in ["control plane, 8 writers", "database alone, one commit each", "database alone, batches of 64"] {
+        assert_costs(&json, what, &["SQLite"]);
+    }
+    assert!(table.contains("SQLite: control plane, 8 writers / database alone, batches of 64"), "{table}");
+    assert!(verdicts(&json, 10) >= 2);
+}
