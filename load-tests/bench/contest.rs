@@ -9,7 +9,7 @@ use utopia_load_tests::usage::Usage;
 use crate::Rounds;
 use crate::load::{Crowd, Load, Question, Target};
 
-/// Before the first round, so that caches are filled, code is paged in and connections are in use.
+/// Before each turn, so that caches are filled, code is paged in and the connections, new ones for each turn, are in use.
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// One server with one question.
@@ -18,7 +18,8 @@ struct Subject {
     name: &'static str,
     what: &'static str,
     processes: Vec<u32>,
-    load: Load,
+    target: Target,
+    question: Question,
     cpu_us: Vec<f64>,
     rates: Vec<f64>,
 }
@@ -41,28 +42,23 @@ impl Contest {
     }
 
     /// Adds a server: its name, what is asked, and whose CPU time that costs.
-    pub(crate) async fn add(
+    pub(crate) fn add(
         &mut self,
         name: &'static str,
         what: &'static str,
         processes: &[u32],
         target: &Target,
         question: &Question,
-    ) -> anyhow::Result<()> {
-        let load = Load::open(target, question, self.crowd).await?;
-        let processes = processes.to_vec();
-        self.subjects.push(Subject { name, what, processes, load, cpu_us: Vec::new(), rates: Vec::new() });
-        Ok(())
+    ) {
+        let (processes, target, question) = (processes.to_vec(), target.clone(), question.clone());
+        self.subjects.push(Subject { name, what, processes, target, question, cpu_us: Vec::new(), rates: Vec::new() });
     }
 
     /// Runs all rounds, and writes down what they cost.
     pub(crate) async fn run(mut self, rounds: Rounds, unit: &str, outcome: &mut Outcome) -> anyhow::Result<Costs> {
-        for subject in &mut self.subjects {
-            subject.load.run(WARM_UP).await?;
-        }
         for _ in 0..rounds.rounds {
             for subject in &mut self.subjects {
-                subject.turn(Duration::from_secs(rounds.seconds.into())).await?;
+                subject.turn(self.crowd, Duration::from_secs(rounds.seconds.into())).await?;
             }
         }
         let write = |subject: Subject| {
@@ -76,9 +72,11 @@ impl Contest {
 }
 
 impl Subject {
-    async fn turn(&mut self, time: Duration) -> anyhow::Result<()> {
+    async fn turn(&mut self, crowd: Crowd, time: Duration) -> anyhow::Result<()> {
+        let mut load = Load::open(&self.target, &self.question, crowd).await?;
+        load.run(WARM_UP).await?;
         let (before, began) = (self.cpu()?, Instant::now());
-        let messages = self.load.run(time).await?;
+        let messages = load.run(time).await?;
         let (used, took) = (self.cpu()? - before, began.elapsed());
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let messages = messages as f64;

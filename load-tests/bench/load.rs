@@ -119,7 +119,7 @@ impl Question {
     }
 }
 
-/// Connections that are open, and what is asked on them.
+/// Connections that are open, and what is asked on them. Servers may close them when nothing is asked for a while.
 #[derive(Debug)]
 pub(crate) struct Load {
     callers: Vec<Caller>,

@@ -63,19 +63,19 @@ pub(crate) async fn run(options: Options, rounds: Rounds) -> anyhow::Result<Outc
     let grpc_gateway = servers::peer(&["gateway", "--in-process"]).await;
     for (what, operation) in [(GET, Operation::GetProfile), (POST, Operation::ReportHeartbeat)] {
         let ours = client.rest(operation, HEALTHY)?;
-        contest.add(CONTROL_PLANE, what, &[product.pid()?], &product.rest(), &ours).await?;
-        contest.add(DIRECT, what, &[product.pid()?], &product.grpc(), &client.grpc(operation)?).await?;
-        contest.add(TRANSCODER, what, &[transcoder.pid], &servers::rest(&transcoder), &ours).await?;
-        contest.add(AXUM, what, &[axum.pid], &servers::rest(&axum), &ours).await?;
+        contest.add(CONTROL_PLANE, what, &[product.pid()?], &product.rest(), &ours);
+        contest.add(DIRECT, what, &[product.pid()?], &product.grpc(), &client.grpc(operation)?);
+        contest.add(TRANSCODER, what, &[transcoder.pid], &servers::rest(&transcoder), &ours);
+        contest.add(AXUM, what, &[axum.pid], &servers::rest(&axum), &ours);
         if let Some(peer) = &grpc_gateway {
             let theirs = client.rest(operation, PROTOBUF_HEALTHY)?;
-            contest.add(GRPC_GATEWAY, what, &[peer.pid], &servers::rest(peer), &theirs).await?;
+            contest.add(GRPC_GATEWAY, what, &[peer.pid], &servers::rest(peer), &theirs);
         }
     }
 
     let hops = Hops::start().await?;
     for (what, operation) in [(HOP_GET, Operation::GetHost), (HOP_POST, Operation::ReportHeartbeat)] {
-        hops.add(&mut contest, what, &client, operation).await?;
+        hops.add(&mut contest, what, &client, operation)?;
     }
     let costs = contest.run(rounds, "call", &mut outcome).await?;
     judge(&costs, &mut outcome);
@@ -109,14 +109,14 @@ impl Hops {
         Ok(Self { backend, gateway, others: [(ENVOY, envoy), (GRPC_GATEWAY, grpc_gateway)] })
     }
 
-    async fn add(&self, contest: &mut Contest, what: &'static str, client: &Client, operation: Operation) -> anyhow::Result<()> {
+    fn add(&self, contest: &mut Contest, what: &'static str, client: &Client, operation: Operation) -> anyhow::Result<()> {
         let backend = self.backend.pid;
         let ours = client.rest(operation, HEALTHY)?;
-        contest.add(GATEWAY, what, &[self.gateway.pid()?, backend], &self.gateway.rest(), &ours).await?;
+        contest.add(GATEWAY, what, &[self.gateway.pid()?, backend], &self.gateway.rest(), &ours);
         for (name, proxy) in &self.others {
             let Some(proxy) = proxy else { continue };
             let theirs = client.rest(operation, PROTOBUF_HEALTHY)?;
-            contest.add(name, what, &[proxy.pid, backend], &servers::rest(proxy), &theirs).await?;
+            contest.add(name, what, &[proxy.pid, backend], &servers::rest(proxy), &theirs);
         }
         Ok(())
     }

@@ -49,20 +49,20 @@ pub(crate) async fn run(options: Options, rounds: Rounds) -> anyhow::Result<Outc
     let [grpc, lines, events] = [Watch::Grpc, Watch::Lines, Watch::Events].map(|watch| watch.question(options.messages.into()));
 
     let backend = servers::bare(&["unary", "--cleartext", "--messages", &messages]).await?;
-    contest.add(BARE, GRPC, &[backend.pid], &servers::grpc(&backend), &grpc).await?;
+    contest.add(BARE, GRPC, &[backend.pid], &servers::grpc(&backend), &grpc);
 
     let transcoder = servers::bare(&["gateway", "--messages", &messages]).await?;
-    contest.add(TRANSCODER, LINES, &[transcoder.pid], &servers::rest(&transcoder), &lines).await?;
-    contest.add(TRANSCODER, EVENTS, &[transcoder.pid], &servers::rest(&transcoder), &events).await?;
+    contest.add(TRANSCODER, LINES, &[transcoder.pid], &servers::rest(&transcoder), &lines);
+    contest.add(TRANSCODER, EVENTS, &[transcoder.pid], &servers::rest(&transcoder), &events);
     let grpc_gateway = servers::peer(&["gateway", "--in-process", "--messages", &messages]).await;
     if let Some(peer) = &grpc_gateway {
-        contest.add(GRPC_GATEWAY, LINES, &[peer.pid], &servers::rest(peer), &lines).await?;
+        contest.add(GRPC_GATEWAY, LINES, &[peer.pid], &servers::rest(peer), &lines);
     }
 
     let gateway = Gateway::start(backend.ready.address).await?;
     let processes = [gateway.pid()?, backend.pid];
-    contest.add(TRANSCODER, HOP_LINES, &processes, &gateway.rest(), &lines).await?;
-    contest.add(TRANSCODER, HOP_EVENTS, &processes, &gateway.rest(), &events).await?;
+    contest.add(TRANSCODER, HOP_LINES, &processes, &gateway.rest(), &lines);
+    contest.add(TRANSCODER, HOP_EVENTS, &processes, &gateway.rest(), &events);
     let address = backend.ready.address.to_string();
     let proxies: [(&str, Option<Peer>); 2] = [
         (GRPC_GATEWAY, servers::peer(&["gateway", "--backend", &address]).await),
@@ -70,7 +70,7 @@ pub(crate) async fn run(options: Options, rounds: Rounds) -> anyhow::Result<Outc
     ];
     for (name, proxy) in &proxies {
         let Some(proxy) = proxy else { continue };
-        contest.add(name, HOP_LINES, &[proxy.pid, backend.pid], &servers::rest(proxy), &lines).await?;
+        contest.add(name, HOP_LINES, &[proxy.pid, backend.pid], &servers::rest(proxy), &lines);
     }
 
     let costs = contest.run(rounds, "message", &mut outcome).await?;

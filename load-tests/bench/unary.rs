@@ -42,11 +42,11 @@ pub(crate) async fn run(options: Options, rounds: Rounds) -> anyhow::Result<Outc
     let mut contest = Contest::new(Crowd { connections, in_flight });
     for operation in [Operation::GetProfile, Operation::ReportHeartbeat, Operation::GetHost] {
         let (what, question) = (operation.name(), client.grpc(operation)?);
-        contest.add(CONTROL_PLANE, what, &[product.pid()?], &product.grpc(), &question).await?;
+        contest.add(CONTROL_PLANE, what, &[product.pid()?], &product.grpc(), &question);
         let others: [(&str, Option<&Peer>); 2] = [(BARE, Some(&bare)), (GRPC_GO, grpc_go.as_ref())];
         for (name, peer) in others {
             let Some(peer) = peer else { continue };
-            contest.add(name, what, &[peer.pid], &servers::grpc(peer), &question).await?;
+            contest.add(name, what, &[peer.pid], &servers::grpc(peer), &question);
         }
     }
     let costs = contest.run(rounds, "call", &mut outcome).await?;
