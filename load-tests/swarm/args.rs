@@ -89,9 +89,13 @@ pub(crate) struct Given {
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Idle {
     /// Fleet sizes, ascending
-    #[arg(long, value_delimiter = ',', default_value = "4000,9000,13000,18000", value_parser = value_parser!(u32).range(1..=MAX_AGENTS))]
+    #[arg(long, value_delimiter = ',', default_value = "4000,11000,18000", value_parser = value_parser!(u32).range(1..=MAX_AGENTS))]
     pub(crate) agents: Vec<u32>,
-    /// Seconds that each fleet is left alone before memory is read
+    /// Heartbeats of each agent before memory is read: a connection's read buffer (8 KiB in h2) is used from its beginning to its end and
+    /// then again, and all of it counts as resident only after about thirty
+    #[arg(long, default_value_t = 32, value_parser = value_parser!(u32).range(1..=1_000))]
+    pub(crate) heartbeats: u32,
+    /// Seconds that each fleet is left alone after that
     #[arg(long, default_value_t = 12, value_parser = value_parser!(u32).range(1..=600))]
     pub(crate) settle_seconds: u32,
     /// Seconds that the largest fleet is watched

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use serde_json::to_value;
 use utopia_load_tests::outcome::{Limit, Line, Outcome, Plot};
 
+use crate::agent::Pace;
 use crate::args::{Idle, Target, seconds};
 use crate::subject::{CONTROL_PLANE, GO, Subject};
 use crate::swarm::Swarm;
@@ -15,6 +16,9 @@ const MOST_KB: f64 = 40.0;
 const MOST_OF_GO: f64 = 0.65;
 const MOST_DEVIATION_PERCENT: f64 = 3.0;
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// More often than usual, which changes nothing but the time that it takes.
+const SETTLING_INTERVAL: Duration = Duration::from_millis(1_500);
 
 /// One server after the other: together they would need too many agents.
 pub(crate) async fn measure(settings: &Idle, target: &Target) -> anyhow::Result<Outcome> {
@@ -29,6 +33,9 @@ pub(crate) async fn measure(settings: &Idle, target: &Target) -> anyhow::Result<
         let mut points = vec![(0.0, megabytes(&subject)?)];
         for agents in &settings.agents {
             swarm.resize(*agents, &join).await?;
+            swarm.pace(Pace::Every(SETTLING_INTERVAL));
+            tokio::time::sleep(SETTLING_INTERVAL * settings.heartbeats).await;
+            swarm.pace(Pace::Asked);
             tokio::time::sleep(seconds(settings.settle_seconds)).await;
             points.push((f64::from(*agents), megabytes(&subject)?));
             outcome.measure(subject.name, &format!("memory with {agents} agents"), "MB", vec![points[points.len() - 1].1]);

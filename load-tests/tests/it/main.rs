@@ -48,7 +48,7 @@ fn found(outcome: &Outcome, what: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_measured_for_growing_fleets_beside_a_bare_server() {
     let plane = Plane::start().await;
-    let idle = ["idle", "--agents", "10,20,30", "--settle-seconds", "1", "--watch-seconds", "2"];
+    let idle = ["idle", "--agents", "10,20,30", "--heartbeats", "1", "--settle-seconds", "1", "--watch-seconds", "2"];
     let (table, outcome) = swarm(&plane, &idle).await;
     assert!(table.contains("memory per agent, kB"), "{table}");
     assert_eq!(outcome.settings["agents"], Value::from([10, 20, 30].map(Value::from).to_vec()));
