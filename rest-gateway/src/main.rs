@@ -18,6 +18,10 @@ use utopia_gateway::{
     telemetry::{self, LogFormat},
 };
 
+/// A call makes and frees some dozens of small things, on several threads.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long requests in flight may go on after a signal.
 const GRACE: Duration = Duration::from_secs(20);
 
