@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use utopia_gateway::telemetry::{self, LogFormat};
+use utopia_load_tests::loopback;
 
 /// The same as the control plane's, so that memory can be compared.
 #[global_allocator]
@@ -60,9 +61,4 @@ async fn run(cli: Cli, cancel: CancellationToken) -> anyhow::Result<()> {
         Command::Gateway(options) => gateway::serve(cli.listen, options, cancel).await,
         Command::Axum => plain::serve(cli.listen, cancel).await,
     }
-}
-
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "it looks like 127.0.0.1:9000".to_owned())?;
-    if address.ip().is_loopback() { Ok(address) } else { Err("only the loopback is served".to_owned()) }
 }

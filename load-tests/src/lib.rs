@@ -9,6 +9,21 @@ pub mod outcome;
 pub mod peer;
 pub mod usage;
 
+use std::net::SocketAddr;
+
+/// An address on the command line.
+///
+/// # Errors
+/// When it is none, or not of the loopback.
+pub fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "it looks like 127.0.0.1:8443".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("only this machine may be loaded: name a loopback address".to_owned())
+    }
+}
+
 /// The middle one of some values; not a number when there are none.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 use serde::Serialize;
+use utopia_load_tests::loopback;
 
 /// Most agents of a process, for each needs a file descriptor.
 const MAX_AGENTS: i64 = 18_000;
@@ -226,15 +227,6 @@ pub(crate) struct Claims {
 /// So many seconds.
 pub(crate) fn seconds(count: u32) -> Duration {
     Duration::from_secs(count.into())
-}
-
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "it looks like 127.0.0.1:8443".to_owned())?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err("only this machine may be loaded: name a loopback address".to_owned())
-    }
 }
 
 #[cfg(test)]
