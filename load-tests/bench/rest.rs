@@ -23,6 +23,8 @@ const AXUM: &str = "axum and serde";
 const GATEWAY: &str = "utopia-gateway";
 const GRPC_GATEWAY: &str = "grpc-gateway";
 const ENVOY: &str = "Envoy";
+const SINGLE_GRPC_GATEWAY: &str = "grpc-gateway, one thread";
+const SINGLE_ENVOY: &str = "Envoy, one thread";
 
 /// In process: what a GET may cost, in calls over gRPC and in those of grpc-gateway, and a POST in those of grpc-gateway.
 const GET_BY_GRPC: f64 = 1.0;
@@ -40,6 +42,7 @@ const PROTOBUF_HEALTHY: &str = "HOST_HEALTH_HEALTHY";
 /// What is measured in one process, and through a proxy.
 const GET: &str = "GET /api/v1/auth/profile";
 const POST: &str = "POST /api/v1/hosts/{host_id}/heartbeat";
+const GET_HOST: &str = "GET /api/v1/hosts/{host_id}";
 const HOP_GET: &str = "GET /api/v1/hosts/{host_id}, through a proxy";
 const HOP_POST: &str = "POST /api/v1/hosts/{host_id}/heartbeat, through a proxy";
 
@@ -73,6 +76,14 @@ pub(crate) async fn run(options: Options, rounds: Rounds) -> anyhow::Result<Outc
         }
     }
 
+    // The control plane would ask its database.
+    let ours = client.rest(Operation::GetHost, HEALTHY)?;
+    contest.add(TRANSCODER, GET_HOST, &[transcoder.pid], &servers::rest(&transcoder), &ours);
+    contest.add(AXUM, GET_HOST, &[axum.pid], &servers::rest(&axum), &ours);
+    if let Some(peer) = &grpc_gateway {
+        contest.add(GRPC_GATEWAY, GET_HOST, &[peer.pid], &servers::rest(peer), &ours);
+    }
+
     let hops = Hops::start().await?;
     for (what, operation) in [(HOP_GET, Operation::GetHost), (HOP_POST, Operation::ReportHeartbeat)] {
         hops.add(&mut contest, what, &client, operation)?;
@@ -96,7 +107,7 @@ fn judge(costs: &Costs, outcome: &mut Outcome) {
 struct Hops {
     backend: Peer,
     gateway: Gateway,
-    others: [(&'static str, Option<Peer>); 2],
+    others: Vec<(&'static str, Peer)>,
 }
 
 impl Hops {
@@ -104,9 +115,17 @@ impl Hops {
         let backend = servers::bare(&["unary", "--cleartext"]).await?;
         let address = backend.ready.address.to_string();
         let gateway = Gateway::start(backend.ready.address).await?;
-        let envoy = servers::peer(&["envoy", "--backend", &address]).await;
-        let grpc_gateway = servers::peer(&["gateway", "--backend", &address]).await;
-        Ok(Self { backend, gateway, others: [(ENVOY, envoy), (GRPC_GATEWAY, grpc_gateway)] })
+        let mut others = Vec::new();
+        for (name, arguments) in [
+            (ENVOY, ["envoy", "--threads=2"]),
+            (SINGLE_ENVOY, ["envoy", "--threads=1"]),
+            (GRPC_GATEWAY, ["gateway", "--threads=0"]),
+            (SINGLE_GRPC_GATEWAY, ["gateway", "--threads=1"]),
+        ] {
+            let [kind, threads] = arguments;
+            others.extend(servers::peer(&[kind, threads, "--backend", &address]).await.map(|peer| (name, peer)));
+        }
+        Ok(Self { backend, gateway, others })
     }
 
     fn add(&self, contest: &mut Contest, what: &'static str, client: &Client, operation: Operation) -> anyhow::Result<()> {
@@ -114,7 +133,6 @@ impl Hops {
         let ours = client.rest(operation, HEALTHY)?;
         contest.add(GATEWAY, what, &[self.gateway.pid()?, backend], &self.gateway.rest(), &ours);
         for (name, proxy) in &self.others {
-            let Some(proxy) = proxy else { continue };
             let theirs = client.rest(operation, PROTOBUF_HEALTHY)?;
             contest.add(name, what, &[proxy.pid, backend], &servers::rest(proxy), &theirs);
         }

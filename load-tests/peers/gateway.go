@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	goruntime "runtime"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -25,12 +26,14 @@ func runGateway(ctx context.Context, arguments []string) error {
 	backend := flags.String("backend", "", "`address` of a gRPC server without TLS")
 	inProcess := flags.Bool("in-process", false, "with the service in this process")
 	messages := flags.Int("messages", 1_000, "how many messages a claim sends that is watched in process")
+	threads := flags.Int("threads", 0, "threads that run at a time; 0 for one for each CPU")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	if *inProcess == (*backend != "") {
 		return errors.New("one of --backend and --in-process is needed")
 	}
+	goruntime.GOMAXPROCS(*threads)
 	listener, err := bind(*listen)
 	if err != nil {
 		return err

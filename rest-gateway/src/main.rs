@@ -1,12 +1,13 @@
 //! The gateway as a process of its own, before a remote control plane.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, http::StatusCode, routing::get};
 use clap::Parser;
 use http::Uri;
 use prometheus_client::registry::Registry;
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use utopia_gateway::{
@@ -44,9 +45,13 @@ struct Options {
     /// The gateway's key (PEM).
     #[arg(long, env = "UTOPIA_CLIENT_KEY", requires = "client_certificate")]
     client_key: Option<PathBuf>,
-    /// Connections to the control plane.
-    #[arg(long, env = "UTOPIA_UPSTREAM_CONNECTIONS", default_value_t = 4)]
-    connections: usize,
+    /// Threads that serve calls. A call that stays on one thread costs a third less, and one thread serves some ten thousand
+    /// calls a second, so half of the CPUs, and at least one, when absent.
+    #[arg(long, env = "UTOPIA_GATEWAY_THREADS")]
+    threads: Option<NonZeroUsize>,
+    /// Connections to the control plane; as many as threads when absent.
+    #[arg(long, env = "UTOPIA_UPSTREAM_CONNECTIONS")]
+    connections: Option<NonZeroUsize>,
     #[command(flatten)]
     front: front::Settings,
     /// `text` or `json`.
@@ -54,18 +59,38 @@ struct Options {
     log_format: LogFormat,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let options = Options::parse();
     telemetry::init(options.log_format, "info");
-    let shutdown = CancellationToken::new();
-    process::main(run(options, shutdown.clone()), shutdown).await
+    let threads = options.threads.unwrap_or_else(default_threads);
+    match runtime(threads) {
+        Ok(runtime) => {
+            let shutdown = CancellationToken::new();
+            runtime.block_on(process::main(run(options, threads, shutdown.clone()), shutdown))
+        }
+        Err(error) => {
+            tracing::error!(%error, "threads cannot be started");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
+fn default_threads() -> NonZeroUsize {
+    let cpus = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    NonZeroUsize::new(cpus.get() / 2).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn runtime(threads: NonZeroUsize) -> io::Result<Runtime> {
+    match threads.get() {
+        1 => Builder::new_current_thread().enable_all().build(),
+        several => Builder::new_multi_thread().worker_threads(several).enable_all().build(),
+    }
+}
+
+async fn run(options: Options, threads: NonZeroUsize, shutdown: CancellationToken) -> anyhow::Result<()> {
     let remote = Remote::new(&Settings {
         upstream: options.upstream.clone(),
-        connections: options.connections,
+        connections: options.connections.unwrap_or(threads).get(),
         ca_certificate: options.ca_certificate,
         client_certificate: options.client_certificate,
         client_key: options.client_key,
