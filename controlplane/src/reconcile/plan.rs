@@ -3,6 +3,7 @@
 //! A claim gets at most one step that changes its row, and a GPU is given at most once in a pass. What a step of this pass frees is
 //! free in the next one. This module does no I/O, reads no clock and waits for nothing; it says the same for the same snapshot.
 
+mod by_node;
 mod capacity;
 mod explain;
 mod held;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use utopia_proto::{claim::v1::ClaimPhase, link::v1::ContainerState};
 use uuid::Uuid;
 
+use self::by_node::Positions;
 pub use self::explain::explain;
 use crate::model::{Claim, Gpu, GpuSet, LedgerRow, host::MaintenanceClaims};
 
@@ -210,10 +212,9 @@ pub mod reason {
 /// for claims that wait, the oldest first.
 #[must_use]
 pub fn plan(snapshot: &Snapshot<'_>) -> Vec<Step> {
-    let mut steps = Vec::new();
-    track::claims(snapshot, &mut steps);
-    track::superseded(snapshot, &mut steps);
-    queue::place(snapshot, &mut steps);
+    let positions = Positions::new(snapshot.nodes);
+    let mut steps = track::steps(snapshot, &positions);
+    queue::place(snapshot, &positions, &mut steps);
     steps
 }
 

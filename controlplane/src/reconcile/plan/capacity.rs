@@ -10,6 +10,7 @@ use utopia_proto::claim::v1::ClaimPhase;
 
 use super::{
     NodeView, Placement, Snapshot,
+    by_node::Positions,
     held::Held,
     shape::{Filter, Shape},
 };
@@ -36,7 +37,7 @@ pub(super) struct Capacity<'a> {
 }
 
 impl<'a> Capacity<'a> {
-    pub(super) fn new(snapshot: &Snapshot<'a>) -> Self {
+    pub(super) fn new(snapshot: &Snapshot<'a>, positions: &Positions) -> Self {
         let mut capacity = Self {
             nodes: snapshot.nodes,
             placement: snapshot.settings.placement,
@@ -45,10 +46,10 @@ impl<'a> Capacity<'a> {
             totals: HashSet::default(),
             groups: Groups::default(),
             admitted: HashMap::new(),
-            idlest: Idlest::new(snapshot),
+            idlest: Idlest::new(snapshot, positions),
             counts: Vec::new(),
         };
-        let held = Held::new(snapshot);
+        let held = Held::new(snapshot, positions);
         for (position, node) in snapshot.nodes.iter().enumerate().filter(|(_, node)| node.is_usable()) {
             let all = GpuSet::first(node.gpus.len());
             capacity.count(position, all);
@@ -56,7 +57,7 @@ impl<'a> Capacity<'a> {
                 capacity.totals.insert(capacity.counts.as_slice().into());
             }
             let usable = all.without(node.faulty).without(node.busy);
-            capacity.set_free(position, usable.without(held.among(usable, node)));
+            capacity.set_free(position, usable.without(held.among(usable, position)));
         }
         capacity
     }
@@ -200,14 +201,13 @@ struct Idlest {
 }
 
 impl Idlest {
-    fn new(snapshot: &Snapshot<'_>) -> Self {
-        let positions: HashMap<_, _> = snapshot.nodes.iter().enumerate().map(|(position, node)| (node.id, position)).collect();
+    fn new(snapshot: &Snapshot<'_>, positions: &Positions) -> Self {
         let mut placements = vec![0; snapshot.nodes.len()];
         for claim in snapshot.claims {
             let is_placed = matches!(claim.phase, ClaimPhase::Scheduled | ClaimPhase::Running);
             let node = claim.node_id.filter(|_| is_placed);
-            if let Some(position) = node.and_then(|node| positions.get(&node)) {
-                placements[*position] += 1;
+            if let Some(position) = node.and_then(|node| positions.of(node)) {
+                placements[position] += 1;
             }
         }
         let usable = snapshot.nodes.iter().enumerate().filter(|(_, node)| node.is_usable());

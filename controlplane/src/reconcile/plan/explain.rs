@@ -6,6 +6,7 @@ use utopia_proto::claim::v1::{ClaimExplanation, ClaimPhase, GpuExplanation, Node
 
 use super::{
     NodeView, Snapshot,
+    by_node::Positions,
     held::Held,
     queue::{self, Outlook, Refusal},
     reason,
@@ -17,12 +18,16 @@ use crate::model::{Claim, Gpu, GpuSet};
 #[must_use]
 pub fn explain(claim: &Claim, snapshot: &Snapshot<'_>) -> ClaimExplanation {
     let shape = Shape::of(claim);
-    let held = Held::new(snapshot);
-    let mut nodes: Vec<&NodeView> = snapshot.nodes.iter().collect();
-    nodes.sort_by(by_hostname);
+    let held = Held::new(snapshot, &Positions::new(snapshot.nodes));
+    let mut nodes: Vec<_> = snapshot.nodes.iter().enumerate().collect();
+    nodes.sort_by(|(_, a), (_, b)| by_hostname(a, b));
     let position = queue::waiting(snapshot).iter().position(|waiting| waiting.id == claim.id).map_or(0, |ahead| ahead + 1);
     let matcher = shape.filter.matcher();
-    let nodes: Vec<_> = nodes.into_iter().map(|node| explain_node(node, &shape, &matcher, &held)).collect();
+    let explain = |(position, node): (usize, &NodeView)| {
+        let held = held.among(GpuSet::first(node.gpus.len()), position);
+        explain_node(node, &shape, &matcher, held)
+    };
+    let nodes: Vec<_> = nodes.into_iter().map(explain).collect();
     ClaimExplanation {
         id: claim.id.to_string(),
         phase: claim.phase.into(),
@@ -32,7 +37,7 @@ pub fn explain(claim: &Claim, snapshot: &Snapshot<'_>) -> ClaimExplanation {
     }
 }
 
-fn by_hostname(a: &&NodeView, b: &&NodeView) -> Ordering {
+fn by_hostname(a: &NodeView, b: &NodeView) -> Ordering {
     (&a.hostname, a.id).cmp(&(&b.hostname, b.id))
 }
 
@@ -75,8 +80,7 @@ fn outlook_refusal(shape: &Shape<'_>, snapshot: &Snapshot<'_>) -> Option<Refusal
     }
 }
 
-fn explain_node(node: &NodeView, shape: &Shape<'_>, matcher: &Matcher, held: &Held<'_>) -> NodeExplanation {
-    let held = held.among(GpuSet::first(node.gpus.len()), node);
+fn explain_node(node: &NodeView, shape: &Shape<'_>, matcher: &Matcher, held: GpuSet) -> NodeExplanation {
     let mut gpus: Vec<_> = (0..node.gpus.len()).map(|place| explain_gpu(node, place, matcher, held)).collect();
     gpus.sort_by_key(|gpu| gpu.index);
     let free = gpus.iter().filter(|gpu| gpu.fits).count();

@@ -3,28 +3,48 @@
 use foldhash::HashSet;
 use utopia_proto::link::v1::{ContainerPhase, ContainerState};
 
-use super::{NodeView, Snapshot};
+use super::{NodeView, Snapshot, by_node::Positions};
 use crate::model::GpuSet;
 
 /// The GPUs that are given away.
-pub(super) struct Held<'a>(HashSet<&'a str>);
+pub(super) struct Held<'a> {
+    snapshot: Snapshot<'a>,
+    /// By the position of the node that the ledger names.
+    given: Vec<GpuSet>,
+    /// Those that the ledger has on a node that does not have them, as after a move into another machine: hardly ever any.
+    strays: HashSet<&'a str>,
+}
 
 impl<'a> Held<'a> {
-    pub(super) fn new(snapshot: &Snapshot<'a>) -> Self {
-        Self(snapshot.ledger.iter().map(|row| &*row.gpu_uuid).collect())
+    pub(super) fn new(snapshot: &Snapshot<'a>, positions: &Positions) -> Self {
+        let rows = positions.group(snapshot.ledger.iter().map(|row| (Some(row.node_id), &*row.gpu_uuid)));
+        let mut strays: HashSet<_> = rows.elsewhere().collect();
+        let given_on = |(position, node): (usize, &NodeView)| {
+            let mut left = GpuSet::first(node.gpus.len());
+            for uuid in rows.on(position) {
+                match left.places().find(|place| *node.gpus[*place].uuid == *uuid) {
+                    Some(place) => left = left.without([place].into_iter().collect()),
+                    None => _ = strays.insert(uuid),
+                }
+            }
+            GpuSet::first(node.gpus.len()).without(left)
+        };
+        let given = snapshot.nodes.iter().enumerate().map(given_on).collect();
+        Self { snapshot: *snapshot, given, strays }
     }
 
     /// Those of a node's GPUs that are in use: they are given away, or a container of the node has them without the ledger's
     /// knowledge, as one of a placement that was taken back runs on until it is removed.
-    pub(super) fn among(&self, gpus: GpuSet, node: &NodeView) -> GpuSet {
-        let is_given = |place: &usize| self.0.contains(&*node.gpus[*place].uuid);
-        let given = gpus.places().filter(is_given).collect::<GpuSet>();
-        // Mostly none is left to look for in the containers.
+    pub(super) fn among(&self, gpus: GpuSet, position: usize) -> GpuSet {
+        let node = &self.snapshot.nodes[position];
+        let left = gpus.without(self.given[position]);
+        // Mostly none is left to look for elsewhere.
         let is_used = |place: &usize| {
+            let uuid = &*node.gpus[*place].uuid;
             let active = node.containers.values().flatten().filter(|container| is_active(container));
-            active.flat_map(|container| &container.gpu_uuids).any(|uuid| **uuid == *node.gpus[*place].uuid)
+            self.strays.contains(uuid) || active.flat_map(|container| &container.gpu_uuids).any(|used| *used == *uuid)
         };
-        given.or(gpus.without(given).places().filter(is_used).collect())
+        gpus.without(left).or(left.places().filter(is_used).collect())
     }
 }
 

@@ -8,7 +8,7 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 use utopia_proto::claim::v1::ClaimPhase;
 use uuid::Uuid;
 
-use super::{NodeView, Snapshot, Step, capacity::Capacity, held::is_active, reason, shape::Shape};
+use super::{NodeView, Snapshot, Step, by_node::Positions, capacity::Capacity, held::is_active, reason, shape::Shape};
 use crate::model::Claim;
 
 /// How long a claim pauses after its node found a GPU in use: about a heartbeat, after which the GPU shows as busy here too.
@@ -47,13 +47,13 @@ pub(super) enum Outlook {
 }
 
 /// Places what fits, and says why the rest waits.
-pub(super) fn place(snapshot: &Snapshot<'_>, steps: &mut Vec<Step>) {
+pub(super) fn place(snapshot: &Snapshot<'_>, positions: &Positions, steps: &mut Vec<Step>) {
     let queue = waiting(snapshot);
     if queue.is_empty() {
         return;
     }
     match outlook(snapshot.nodes) {
-        Outlook::Open => place_each(snapshot, &queue, steps),
+        Outlook::Open => place_each(snapshot, positions, &queue, steps),
         Outlook::Unsettled => {}
         Outlook::Closed(refusal) => queue.iter().for_each(|claim| wait(claim, &refusal, steps)),
     }
@@ -88,8 +88,8 @@ pub(super) fn outlook(nodes: &[NodeView]) -> Outlook {
     }
 }
 
-fn place_each<'a>(snapshot: &Snapshot<'a>, queue: &[&'a Claim], steps: &mut Vec<Step>) {
-    let mut capacity = Capacity::new(snapshot);
+fn place_each<'a>(snapshot: &Snapshot<'a>, positions: &Positions, queue: &[&'a Claim], steps: &mut Vec<Step>) {
+    let mut capacity = Capacity::new(snapshot, positions);
     let mut refusals: HashMap<Shape<'a>, Refusal> = HashMap::new();
     let leaving = leaving(snapshot);
     for claim in queue.iter().filter(|claim| !pauses(claim, snapshot) && !leaving.contains(&claim.id)) {

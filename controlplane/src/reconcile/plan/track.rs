@@ -5,7 +5,6 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use foldhash::HashMap;
 use jiff::Timestamp;
 use utopia_proto::{
     claim::v1::{ClaimPhase, NodeLossPolicy},
@@ -13,47 +12,63 @@ use utopia_proto::{
 };
 use uuid::Uuid;
 
-use super::{NodeView, Snapshot, Step, reason};
+use super::{NodeView, Snapshot, Step, by_node::Positions, reason};
 use crate::model::{Claim, is_final};
 
 /// Evictions can hold only in fleets of this size or more; in a smaller one, half of it is soon gone.
 const MIN_FLEET_TO_HOLD: usize = 3;
 
-/// The steps for claims that have a node or are deleted.
-pub(super) fn claims(snapshot: &Snapshot<'_>, steps: &mut Vec<Step>) {
-    let nodes: HashMap<Uuid, &NodeView> = snapshot.nodes.iter().map(|node| (node.id, node)).collect();
+/// The steps for claims that have a node or are deleted, in the order of the claims, then those for containers that nobody wants.
+pub(super) fn steps(snapshot: &Snapshot<'_>, positions: &Positions) -> Vec<Step> {
+    let claims = positions.group(snapshot.claims.iter().enumerate().map(|(number, claim)| (claim.node_id, number)));
     let evictions_hold = evictions_hold(snapshot.nodes);
-    for claim in snapshot.claims {
-        let node = claim.node_id.and_then(|id| nodes.get(&id).copied());
-        if claim.deleted_at.is_some() {
-            deleted(claim, node, steps);
-        } else if matches!(claim.phase, ClaimPhase::Scheduled | ClaimPhase::Running) {
-            match node {
-                None => orphaned(claim, steps),
-                Some(node) if node.online => observed(claim, node, steps),
-                Some(node) => lost(claim, node, snapshot, evictions_hold, steps),
-            }
+    let (mut steps, mut releases) = (Vec::new(), Vec::new());
+    // For each step the number of its claim.
+    let mut numbers = Vec::new();
+    let mut track = |number: usize, node| {
+        tracked(&snapshot.claims[number], node, snapshot, evictions_hold, &mut steps);
+        numbers.resize(steps.len(), number);
+    };
+    claims.elsewhere().for_each(|number| track(number, None));
+    for (position, node) in snapshot.nodes.iter().enumerate() {
+        claims.on(position).for_each(|number| track(number, Some(node)));
+        superseded(node, || claims.on(position).map(|number| &snapshot.claims[number]), &mut releases);
+    }
+    let mut due: Vec<_> = numbers.into_iter().zip(steps).collect();
+    due.sort_by_cached_key(|(number, _)| *number);
+    due.into_iter().map(|(_, step)| step).chain(releases).collect()
+}
+
+/// The steps for one claim.
+fn tracked(claim: &Claim, node: Option<&NodeView>, snapshot: &Snapshot<'_>, evictions_hold: bool, steps: &mut Vec<Step>) {
+    if claim.deleted_at.is_some() {
+        deleted(claim, node, steps);
+    } else if matches!(claim.phase, ClaimPhase::Scheduled | ClaimPhase::Running) {
+        match node {
+            None => orphaned(claim, steps),
+            Some(node) if node.online => observed(claim, node, steps),
+            Some(node) => lost(claim, node, snapshot, evictions_hold, steps),
         }
     }
 }
 
-/// Releases containers of placements that are not the claim's present one, and of claims that do not exist.
-pub(super) fn superseded(snapshot: &Snapshot<'_>, steps: &mut Vec<Step>) {
-    let claims: HashMap<Uuid, &Claim> = snapshot.claims.iter().map(|claim| (claim.id, claim)).collect();
-    for node in snapshot.nodes.iter().filter(|node| node.online && node.runtime_ready) {
-        for (claim_id, containers) in &*node.containers {
-            let claim = Uuid::try_parse(claim_id).ok().and_then(|id| claims.get(&id).copied());
-            let current = claim.filter(|claim| claim.node_id == Some(node.id)).map(epoch);
-            let is_superseded = |container: &&ContainerState| {
-                container.epoch > 0 && container.phase() != ContainerPhase::Removed && Some(container.epoch) != current
-            };
-            // The release of a deleted claim takes its older containers along.
-            let goes_anyway = claim.is_some_and(|claim| claim.deleted_at.is_some()) && current.is_some();
-            let newest = containers.iter().filter(is_superseded).map(|container| container.epoch).max();
-            let newest = newest.filter(|newest| !goes_anyway || Some(*newest) > current);
-            if let Some(epoch) = newest {
-                steps.push(Step::Release { node: node.id, claim_id: claim_id.clone(), epoch, forget: None });
-            }
+/// Releases a node's containers of placements that are not the claim's present one, and of claims that are not there.
+fn superseded<'a, I: Iterator<Item = &'a Claim>>(node: &NodeView, claims: impl Fn() -> I, steps: &mut Vec<Step>) {
+    if !node.online || !node.runtime_ready {
+        return;
+    }
+    for (claim_id, containers) in &*node.containers {
+        let claim = Uuid::try_parse(claim_id).ok().and_then(|id| claims().find(|claim| claim.id == id));
+        let current = claim.map(epoch);
+        let is_superseded = |container: &&ContainerState| {
+            container.epoch > 0 && container.phase() != ContainerPhase::Removed && Some(container.epoch) != current
+        };
+        // The release of a deleted claim takes its older containers along.
+        let goes_anyway = claim.is_some_and(|claim| claim.deleted_at.is_some());
+        let newest = containers.iter().filter(is_superseded).map(|container| container.epoch).max();
+        let newest = newest.filter(|newest| !goes_anyway || Some(*newest) > current);
+        if let Some(epoch) = newest {
+            steps.push(Step::Release { node: node.id, claim_id: claim_id.clone(), epoch, forget: None });
         }
     }
 }
