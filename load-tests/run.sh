@@ -8,8 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=${CARGO_TARGET_DIR:-target}
-results=$target/load-tests
-programs=$target/release
+results=$(realpath -m --relative-to=. "$target/load-tests")
+programs=$(realpath -m --relative-to=. "$target/release")
 mkdir -p "$results"
 
 # Name, time limit in seconds, command. The order is that of the figures.
