@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "google/api/annotations.proto",
     "utopia/api/v1/options.proto",
     "utopia/iam/v1/iam.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 14] = [
     "utopia/machine/v1/machine.proto",
     "utopia/audit/v1/audit.proto",
     "utopia/claim/v1/claim.proto",
+    "utopia/event/v1/event.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",
 ];

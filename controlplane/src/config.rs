@@ -91,6 +91,10 @@ pub struct Config {
     #[arg(long, env = "UTOPIA_AUDIT_RETENTION_DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(0..=36_500), value_name = "DAYS")]
     pub audit_retention_days: u32,
 
+    /// Days for which events can be watched again, and webhooks retried
+    #[arg(long, env = "UTOPIA_EVENT_RETENTION_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(4..=365), value_name = "DAYS")]
+    pub event_retention_days: u32,
+
     /// Accept well-known pairs of name and password such as admin/admin: for development only
     #[arg(long, env = "UTOPIA_DEVELOPMENT")]
     pub development: bool,
@@ -121,6 +125,12 @@ impl Config {
     #[must_use]
     pub fn audit_retention(&self) -> Option<SignedDuration> {
         (self.audit_retention_days > 0).then(|| SignedDuration::from_hours(24 * i64::from(self.audit_retention_days)))
+    }
+
+    /// How long events can be watched again.
+    #[must_use]
+    pub fn event_retention(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.event_retention_days))
     }
 
     /// Where the key that seals secrets is kept when none is given.

@@ -45,6 +45,14 @@ pub enum Error {
         /// A sentence.
         message: String,
     },
+    /// It was there, and is kept no more.
+    #[error("{message}")]
+    Expired {
+        /// A stable word.
+        reason: &'static str,
+        /// A sentence.
+        message: String,
+    },
     /// No credentials, or none that hold.
     #[error("{message}")]
     Unauthenticated {
@@ -133,6 +141,7 @@ impl Error {
             Self::AlreadyExists { .. } => Code::AlreadyExists,
             Self::Invalid { .. } | Self::Missing { .. } => Code::InvalidArgument,
             Self::FailedPrecondition { .. } => Code::FailedPrecondition,
+            Self::Expired { .. } => Code::OutOfRange,
             Self::Unauthenticated { .. } => Code::Unauthenticated,
             Self::Denied { .. } => Code::PermissionDenied,
             Self::Exhausted { .. } => Code::ResourceExhausted,
@@ -156,9 +165,10 @@ impl From<Error> for Status {
                 utopia_proto::status::retry_after(error.code(), reason, &message, *after)
             }
             Error::Exhausted { reason, retry_after: None, .. } => status(reason, None),
-            Error::AlreadyExists { reason, .. } | Error::Unauthenticated { reason, .. } | Error::Denied { reason, .. } => {
-                status(reason, None)
-            }
+            Error::AlreadyExists { reason, .. }
+            | Error::Expired { reason, .. }
+            | Error::Unauthenticated { reason, .. }
+            | Error::Denied { reason, .. } => status(reason, None),
             Error::FailedPrecondition { reason, .. } | Error::Unavailable { reason, .. } => status(reason, None),
             Error::DeadlineExceeded { .. } => status("DeadlineExceeded", None),
             Error::Node(status) => Status::clone(status),

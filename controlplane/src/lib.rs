@@ -9,6 +9,7 @@ pub mod checks;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod events;
 pub mod link;
 pub mod model;
 pub mod reconcile;

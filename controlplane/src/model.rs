@@ -1,6 +1,7 @@
 //! What the control plane remembers: users, nodes, join tokens and claims, as the store gives them. No I/O, no gRPC.
 
 pub mod audit;
+pub mod event;
 pub mod gpu;
 pub mod host;
 pub mod machine;

@@ -38,6 +38,7 @@ use crate::{
     checks::{self, Checker},
     clock::Clock,
     config::Config,
+    events::EventLog,
     link::{Hub, Reports, liveness},
     model::audit::Trail,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
@@ -104,6 +105,7 @@ struct ControlPlane {
     agent_tokens: AgentTokens,
     facts: tokio::sync::mpsc::Receiver<(uuid::Uuid, utopia_proto::link::v1::Hello)>,
     changes: Changes,
+    events: EventLog,
     authority: Arc<Authority>,
     server_names: Vec<String>,
     join_tokens: JoinTokens,
@@ -141,6 +143,7 @@ impl ControlPlane {
         };
         let server_names = authority::server_names(&config, grpc_addr, &advertised);
         let changes = Changes::default();
+        let events = EventLog::open(store.clone()).await?;
         let agent_tokens = AgentTokens::new(store.clone());
         Ok(Self {
             config,
@@ -152,6 +155,7 @@ impl ControlPlane {
             agent_tokens,
             facts,
             changes,
+            events,
             authority,
             server_names,
             join_tokens,
@@ -290,6 +294,7 @@ impl ControlPlane {
             metrics: self.metrics.clone(),
         };
         tracker.spawn(driver.run(cancel.clone()));
+        tracker.spawn(self.events.clone().follow(cancel.clone()));
         tracker.spawn(self.sessions.clone().note_use(cancel.clone()));
         let upkeep = Upkeep {
             store: self.store.clone(),
@@ -299,6 +304,7 @@ impl ControlPlane {
             identity,
             limits: self.limits.clone(),
             audit_retention: self.config.audit_retention(),
+            event_retention: self.config.event_retention(),
         };
         tracker.spawn(upkeep.run(cancel.clone()));
     }

@@ -7,6 +7,7 @@ pub mod claim;
 pub mod convert;
 pub mod deletion;
 pub mod enrolment;
+pub mod event;
 pub mod finish;
 pub mod host;
 pub mod iam;

@@ -19,6 +19,7 @@ mod login_failures;
 mod machines;
 mod nodes;
 mod open;
+mod outbox;
 mod placement;
 mod roles;
 mod row;
@@ -31,7 +32,10 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use sqlx::{Any, AnyPool, Connection as _, Transaction};
+use tokio::sync::Notify;
 
 pub use self::{
     admission::{AdmitError, Admitted, NewClaim},
@@ -45,6 +49,7 @@ pub use self::{
     machines::MachineFilter,
     nodes::DeleteNodeOutcome,
     open::Options,
+    outbox::OutboxEnds,
     placement::{PlaceOutcome, Placement, StatusChange, Waiting},
     sessions::Revocation,
     signing_keys::{KeptSecret, SigningKey},
@@ -63,6 +68,8 @@ pub struct Store {
     /// The end of a statement that selects rows by `id in (…`, so that they come in order and stay as they are until the transaction
     /// ends. On SQLite they do anyway, in a transaction that may write.
     lock_rows: &'static str,
+    /// Told when events were committed.
+    appended: Arc<Notify>,
 }
 
 impl Store {

@@ -1,7 +1,7 @@
 //! Slow housekeeping: the server's certificate is replaced in time, nodes that were announced and never enrolled are forgotten,
-//! and so are credentials that have expired; the audit log keeps to its retention.
+//! and so are credentials that have expired; the audit log and the log of events keep to their retention.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub(crate) struct Upkeep {
     pub(crate) limits: Limits,
     /// None for ever.
     pub(crate) audit_retention: Option<SignedDuration>,
+    pub(crate) event_retention: SignedDuration,
 }
 
 /// A certificate for the server under these names.
@@ -49,6 +50,7 @@ impl Upkeep {
             }
             self.limits.shrink();
             self.forget_events(now, &cancel).await;
+            self.forget_outbox(now, &cancel).await;
             self.forget_credentials(now).await;
             if now >= replace_at {
                 let replaced =
@@ -73,6 +75,20 @@ impl Upkeep {
                 Ok(0) => {}
                 Ok(count) => tracing::debug!(count, "expired {what} are forgotten"),
                 Err(error) => tracing::warn!(%error, "expired {what} could not be forgotten"),
+            }
+        }
+    }
+
+    /// Removes events that can be watched no more, in small steps that let others write.
+    async fn forget_outbox(&self, now: Timestamp, cancel: &CancellationToken) {
+        while !cancel.is_cancelled() {
+            match self.store.forget_outbox(now - self.event_retention).await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "old events could not be removed");
+                    break;
+                }
             }
         }
     }

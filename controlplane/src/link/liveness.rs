@@ -1,6 +1,10 @@
-//! Writes down, every few seconds and in one batch, which nodes were heard of, and facts that changed during a session.
+//! Writes down, every few seconds and in one batch, which nodes were heard of, which came up or went down, and facts that changed during
+//! a session.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -9,20 +13,30 @@ use utopia_proto::link::v1::Hello;
 use uuid::Uuid;
 
 use super::{Hub, Reports};
-use crate::store::Store;
+use crate::{error::Result, store::Store};
 
 /// How often it is written down when nodes were last seen.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often it is looked which nodes came up or went down.
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Runs until cancelled, and writes once more then.
 pub async fn run(hub: Hub, reports: Reports, store: Store, mut facts: mpsc::Receiver<(Uuid, Hello)>, cancel: CancellationToken) {
-    let mut written = HashMap::new();
+    let (mut written, mut up) = (HashMap::new(), None);
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut presence = tokio::time::interval(PRESENCE_INTERVAL);
+    presence.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = cancel.cancelled() => break,
             _ = interval.tick() => write_seen(&hub, &reports, &store, &mut written).await,
+            _ = presence.tick() => {
+                if let Err(error) = write_presence(&hub, &store, &mut up).await {
+                    tracing::warn!(%error, "which nodes are up could not be written");
+                }
+            }
             Some((node_id, hello)) = facts.recv() => write_facts(&hub, &store, node_id, hello).await,
         }
     }
@@ -44,6 +58,38 @@ async fn write_seen(hub: &Hub, reports: &Reports, store: &Store, written: &mut H
         // The next round writes them again.
         Err(error) => tracing::warn!(%error, "when nodes were last seen could not be written"),
     }
+}
+
+/// Writes down what has changed since the store was last told, of which `up` knows; none before that was read. A node that is awaited after
+/// a start is not down yet.
+async fn write_presence(hub: &Hub, store: &Store, up: &mut Option<HashSet<Uuid>>) -> Result<()> {
+    let known_up = match up {
+        Some(up) => up,
+        None => up.insert(store.nodes_up().await?),
+    };
+    let now = hub.now();
+    let (mut changes, mut gone) = (Vec::new(), known_up.clone());
+    for (id, known) in hub.nodes() {
+        let was_up = gone.remove(&id);
+        let is_up = known.session.is_some() || (was_up && known.changed_at > now);
+        if was_up != is_up {
+            changes.push((id, is_up));
+        }
+    }
+    if changes.is_empty() && gone.is_empty() {
+        return Ok(());
+    }
+    store.set_nodes_up(&changes, now).await?;
+    // Those that were deleted have had their event.
+    known_up.retain(|id| !gone.contains(id));
+    for (id, is_up) in changes {
+        if is_up {
+            known_up.insert(id)
+        } else {
+            known_up.remove(&id)
+        };
+    }
+    Ok(())
 }
 
 async fn write_facts(hub: &Hub, store: &Store, node_id: Uuid, hello: Hello) {

@@ -78,6 +78,7 @@ impl Executor {
     /// When the store fails; the steps left are done by the next pass.
     pub async fn run(self: &Arc<Self>, steps: Vec<Step>, claims: &[Claim]) -> Result<bool> {
         let by_id = claims.iter().map(|claim| (claim.id, claim)).collect::<HashMap<_, _>>();
+        let before = |id| by_id.get(&id).map_or(ClaimPhase::Unspecified, |claim: &&Claim| claim.phase);
         let mut rows = Rows::default();
         for step in steps {
             match step {
@@ -94,13 +95,13 @@ impl Executor {
                     rows.placements.push(Placement { id, generation, node_id, gpu_uuids });
                 }
                 Step::SetStatus { claim: id, generation, phase, reason, message, container_id, free_gpus } => {
-                    let reason = reason.into_owned();
-                    rows.statuses.push(StatusChange { id, generation, phase, reason, message, container_id, free_gpus });
+                    let (before, reason) = (before(id), reason.into_owned());
+                    rows.statuses.push(StatusChange { id, generation, before, phase, reason, message, container_id, free_gpus });
                 }
                 Step::Unplace { claim: id, generation, reason, message } => {
-                    let (phase, container_id) = (ClaimPhase::Pending, String::new());
-                    let reason = reason.to_owned();
-                    rows.statuses.push(StatusChange { id, generation, phase, reason, message, container_id, free_gpus: true });
+                    let (before, phase) = (before(id), ClaimPhase::Pending);
+                    let (reason, container_id, free_gpus) = (reason.to_owned(), String::new(), true);
+                    rows.statuses.push(StatusChange { id, generation, before, phase, reason, message, container_id, free_gpus });
                 }
                 Step::Forget { claim, .. } => rows.forgotten.push(claim),
             }

@@ -9,6 +9,7 @@ use utopia_proto::{
     audit::v1::audit_service_server::AuditServiceServer,
     claim::v1::claim_service_server::ClaimServiceServer,
     codec::MAX_FRAME_BYTES,
+    event::v1::event_service_server::EventServiceServer,
     host::v1::host_service_server::HostServiceServer,
     iam::v1::{
         account_service_server::AccountServiceServer, api_token_service_server::ApiTokenServiceServer,
@@ -30,7 +31,7 @@ use crate::{
     link::service::LinkService,
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        host::Hosts, iam::Iam, machine::Machines, node::Nodes, node_agent::NodeAgents, user::Users,
+        event::Events, host::Hosts, iam::Iam, machine::Machines, node::Nodes, node_agent::NodeAgents, user::Users,
     },
 };
 
@@ -83,6 +84,7 @@ impl ControlPlane {
             .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
             .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
+            .add_service(EventServiceServer::new(Events { log: self.events.clone() }))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
             .add_service(EnrolmentServiceServer::new(enrolment))

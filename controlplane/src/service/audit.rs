@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use prost_types::{ListValue, Struct, Timestamp as WireTimestamp, Value as WireValue, value::Kind};
+use prost_types::Timestamp as WireTimestamp;
 use serde_json::Value;
 use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::audit::v1::{
@@ -115,7 +115,7 @@ fn time(field: &'static str, time: Option<WireTimestamp>) -> Result<Option<Times
 fn show(event: StoredEvent) -> AuditEvent {
     let StoredEvent { sequence, hash, payload } = event;
     let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let object = |key: &str| Some(structure(payload.get(key)));
+    let object = |key: &str| Some(convert::structure(payload.get(key).and_then(Value::as_object)));
     let result = match payload.get("result").and_then(Value::as_str) {
         Some("success") => AuditResult::Success,
         Some("failure") => AuditResult::Failure,
@@ -138,21 +138,4 @@ fn show(event: StoredEvent) -> AuditEvent {
         sequence,
         hash,
     }
-}
-
-fn structure(value: Option<&Value>) -> Struct {
-    let fields = value.and_then(Value::as_object).into_iter().flatten();
-    Struct { fields: fields.map(|(key, value)| (key.clone(), wire_value(value))).collect() }
-}
-
-fn wire_value(value: &Value) -> WireValue {
-    let kind = match value {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(value) => Kind::BoolValue(*value),
-        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
-        Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(values) => Kind::ListValue(ListValue { values: values.iter().map(wire_value).collect() }),
-        Value::Object(_) => Kind::StructValue(structure(Some(value))),
-    };
-    WireValue { kind: Some(kind) }
 }

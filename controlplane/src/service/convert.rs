@@ -1,7 +1,8 @@
 //! From what the store remembers to what the contract shows.
 
 use jiff::Timestamp;
-use prost_types::Timestamp as WireTimestamp;
+use prost_types::{ListValue, Struct, Timestamp as WireTimestamp, Value as WireValue, value::Kind};
+use serde_json::{Map, Value};
 use utopia_proto::{claim::v1 as claim, iam::v1 as iam, node::v1 as node};
 
 use crate::model::{Claim, JoinToken, Role, RolePolicy, User, people::ApiToken};
@@ -89,4 +90,23 @@ pub fn claim(claim: Claim, node_name: String) -> claim::Claim {
         created_at: Some(timestamp(claim.created_at)),
         updated_at: Some(timestamp(claim.updated_at)),
     }
+}
+
+/// An object of any shape; empty for none.
+#[must_use]
+pub fn structure(object: Option<&Map<String, Value>>) -> Struct {
+    let fields = object.into_iter().flatten();
+    Struct { fields: fields.map(|(key, value)| (key.clone(), wire_value(value))).collect() }
+}
+
+fn wire_value(value: &Value) -> WireValue {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(value) => Kind::BoolValue(*value),
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Array(values) => Kind::ListValue(ListValue { values: values.iter().map(wire_value).collect() }),
+        Value::Object(object) => Kind::StructValue(structure(Some(object))),
+    };
+    WireValue { kind: Some(kind) }
 }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::{
     Doing as _, Store, audit, batch,
-    claims::{audit_value, claim, select_claims},
-    roles, row,
+    claims::{audit_value, claim, event, phase_event, select_claims},
+    outbox, roles, row,
 };
 use crate::{
     error::{Error, Result},
@@ -100,7 +100,8 @@ impl Store {
         if !admitted.is_empty() {
             insert(&mut transaction, &admitted).await.doing(CONTEXT)?;
             record(&mut transaction, &admitted).await?;
-            transaction.commit().await.doing(CONTEXT)?;
+            tell(&mut transaction, &admitted).await.doing(CONTEXT)?;
+            self.commit_events(transaction).await.doing(CONTEXT)?;
         }
         Ok(answers)
     }
@@ -254,6 +255,13 @@ async fn record(connection: &mut AnyConnection, admitted: &[(&NewClaim, &Claim)]
         audit::Entry { trail: &new.trail, change, result, at: new.now }
     });
     audit::append_all(connection, &entries.collect::<Vec<_>>()).await
+}
+
+async fn tell(connection: &mut AnyConnection, admitted: &[(&NewClaim, &Claim)]) -> Result<(), sqlx::Error> {
+    // All of a batch came at about the same time.
+    let Some((latest, _)) = admitted.last() else { return Ok(()) };
+    let events: Vec<_> = admitted.iter().map(|(_, claim)| event(phase_event(claim.phase), claim)).collect();
+    outbox::append(connection, &events, latest.now).await
 }
 
 fn pending(new: &NewClaim) -> Claim {

@@ -7,7 +7,11 @@ use sqlx::{Row as _, any::AnyRow};
 use utopia_proto::claim::v1::{ClaimPhase, NodeLossPolicy};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, audit, batch, row};
+use super::{
+    Doing as _, Store, audit, batch,
+    outbox::{self, NewEvent},
+    row,
+};
 use crate::{
     error::Result,
     model::{
@@ -114,7 +118,8 @@ impl Store {
         let deleted = sqlx::query(select_claims!("where id = $1")).bind(id.to_string());
         let deleted = claim(&deleted.fetch_one(&mut *transaction).await.doing(CONTEXT)?).doing(CONTEXT)?;
         audit::append(&mut transaction, trail, Change::deleted(id, audit_value(&deleted)), now).await?;
-        transaction.commit().await.doing(CONTEXT)?;
+        outbox::append(&mut transaction, &[event("claim.deleted", &deleted)], now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)?;
         Ok(true)
     }
 
@@ -157,6 +162,70 @@ pub(super) fn audit_value(claim: &Claim) -> Value {
             "reschedule_after_seconds": spec.reschedule_after_seconds,
         },
     })
+}
+
+/// What a change that writes claims returns, for [`changed`].
+macro_rules! returning_claims {
+    () => {
+        " returning id, user_id, phase, reason, message, node_id, epoch, container_id, gpu_count"
+    };
+}
+pub(super) use returning_claims;
+
+/// The event of a claim that a statement changed, from what it [returns](returning_claims).
+pub(super) fn changed(row: &AnyRow, kind: &'static str) -> Result<NewEvent, sqlx::Error> {
+    let data = json!({
+        "id": row.try_get::<&str, _>("id")?,
+        "user_id": row.try_get::<i64, _>("user_id")?,
+        "phase": phase_name(row::phase(row, "phase")?),
+        "reason": row.try_get::<&str, _>("reason")?,
+        "message": row.try_get::<&str, _>("message")?,
+        "node_id": row.try_get::<Option<&str>, _>("node_id")?.unwrap_or_default(),
+        "epoch": row.try_get::<i64, _>("epoch")?,
+        "container_id": row.try_get::<&str, _>("container_id")?,
+        "gpu_count": row.try_get::<i64, _>("gpu_count")?,
+    });
+    Ok(NewEvent { kind, resource_id: row.try_get("id")?, owner_id: Some(row.try_get("user_id")?), data })
+}
+
+/// An event of a claim.
+pub(super) fn event(kind: &'static str, claim: &Claim) -> NewEvent {
+    let data = json!({
+        "id": claim.id.to_string(),
+        "user_id": claim.user_id,
+        "phase": phase_name(claim.phase),
+        "reason": claim.reason,
+        "message": claim.message,
+        "node_id": claim.node_id.map(|id| id.to_string()).unwrap_or_default(),
+        "epoch": claim.epoch,
+        "container_id": claim.container_id,
+        "gpu_count": claim.gpu_count(),
+    });
+    NewEvent { kind, resource_id: claim.id.to_string(), owner_id: Some(claim.user_id), data }
+}
+
+/// The event of a claim that comes into a phase.
+pub(super) const fn phase_event(phase: ClaimPhase) -> &'static str {
+    match phase {
+        ClaimPhase::Unspecified => "claim.updated",
+        ClaimPhase::Pending => "claim.pending",
+        ClaimPhase::Scheduled => "claim.scheduled",
+        ClaimPhase::Running => "claim.running",
+        ClaimPhase::Failed => "claim.failed",
+        ClaimPhase::Completed => "claim.completed",
+    }
+}
+
+/// The word for a phase as clients know it.
+const fn phase_name(phase: ClaimPhase) -> &'static str {
+    match phase {
+        ClaimPhase::Unspecified => "",
+        ClaimPhase::Pending => "Pending",
+        ClaimPhase::Scheduled => "Scheduled",
+        ClaimPhase::Running => "Running",
+        ClaimPhase::Failed => "Failed",
+        ClaimPhase::Completed => "Completed",
+    }
 }
 
 pub(super) fn claim(row: &AnyRow) -> Result<Claim, sqlx::Error> {

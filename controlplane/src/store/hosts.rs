@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use prost::Message as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 use utopia_proto::link::v1::{GpuFacts, MachineFacts};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, audit, batch, gpus, is_taken, nodes, row};
+use super::{
+    Doing as _, Store, audit, batch, gpus, is_taken, nodes,
+    outbox::{self, NewEvent},
+    row,
+};
 use crate::{
     error::{Error, Result},
     model::{
@@ -112,7 +116,8 @@ impl Store {
         let query = query.bind(host.total_disk).bind(labels_column(&host.labels)).bind(token.id).bind(token.secret_hash);
         named(query.execute(&mut *transaction).await, &host.name, CONTEXT)?;
         audit::append(&mut transaction, trail, Change::created(id, host.audit_value()), now).await?;
-        transaction.commit().await.doing(CONTEXT)
+        outbox::append(&mut transaction, &[event("host.created", id, host.audit_value())], now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)
     }
 
     /// One host.
@@ -184,7 +189,8 @@ impl Store {
         let query = query.bind(&known.os_version).bind(&known.deployment_mode);
         named(query.execute(&mut *transaction).await, &known.name, CONTEXT)?;
         audit::append(&mut transaction, trail, Change::updated(id, old, host.audit_value()), now).await?;
-        transaction.commit().await.doing(CONTEXT)?;
+        outbox::append(&mut transaction, &[event("host.updated", id, host.audit_value())], now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)?;
         Ok(Some(host))
     }
 
@@ -240,7 +246,9 @@ impl Store {
         let query = query.bind(id.to_string()).bind(maintenance.map(|_| row::ms(since))).bind(reason).bind(claims.as_str());
         query.execute(&mut *transaction).await.doing(CONTEXT)?;
         audit::append(&mut transaction, trail, Change::updated(id, old, host.audit_value()), now).await?;
-        transaction.commit().await.doing(CONTEXT)?;
+        let kind = if maintenance.is_some() { "host.maintenance_started" } else { "host.maintenance_ended" };
+        outbox::append(&mut transaction, &[event(kind, id, host.audit_value())], now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)?;
         Ok(Some(host))
     }
 
@@ -316,6 +324,12 @@ async fn lock(connection: &mut AnyConnection, id: Uuid) -> Result<Option<Host>> 
     let mut host = row.as_ref().map(host).transpose().doing(CONTEXT)?;
     gpus::attach(connection, host.iter_mut().map(|host| &mut host.node)).await?;
     Ok(host)
+}
+
+/// An event of a host, with what the audit log shows of it.
+fn event(kind: &'static str, id: Uuid, mut data: Value) -> NewEvent {
+    data["id"] = id.to_string().into();
+    NewEvent { kind, resource_id: id.to_string(), owner_id: None, data }
 }
 
 /// What became of a statement that writes a name.

@@ -6,10 +6,19 @@ use jiff::Timestamp;
 use prost::Message as _;
 use serde_json::json;
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
-use utopia_proto::link::v1::{GpuFacts, MachineFacts};
+use utopia_proto::{
+    claim::v1::ClaimPhase,
+    link::v1::{GpuFacts, MachineFacts},
+};
 use uuid::Uuid;
 
-use super::{Doing as _, Store, audit, batch, gpus, row};
+use super::{
+    Doing as _, Store, audit, batch,
+    claims::{changed, phase_event, returning_claims},
+    gpus,
+    outbox::{self, NewEvent},
+    row,
+};
 use crate::{
     error::{Error, Result},
     model::{
@@ -188,11 +197,14 @@ impl Store {
                 return Ok(DeleteNodeOutcome::HasClaims(live));
             }
         }
-        let fail = sqlx::query(
+        let fail = sqlx::query(concat!(
             "update claims set phase = 'failed', reason = 'NodeDeleted', message = 'its node was deleted' \
              where node_id = $1 and deleted_at is null and phase in ('pending', 'scheduled', 'running')",
-        );
-        fail.bind(&id).execute(&mut *transaction).await.doing(CONTEXT)?;
+            returning_claims!()
+        ));
+        let failed = fail.bind(&id).fetch_all(&mut *transaction).await.doing(CONTEXT)?;
+        let failed = failed.iter().map(|row| changed(row, phase_event(ClaimPhase::Failed)));
+        let mut events = failed.collect::<Result<Vec<_>, _>>().doing(CONTEXT)?;
         // Ended and deleted claims too: nothing of theirs can be reached any more.
         let part =
             sqlx::query("update claims set node_id = null, generation = generation + 1, updated_at = $2 where node_id = $1");
@@ -203,8 +215,42 @@ impl Store {
         delete.bind(&id).execute(&mut *transaction).await.doing(CONTEXT)?;
         let change = Change::deleted(&id, json!({ "hostname": hostname, "force": force }));
         audit::append(&mut transaction, trail, change, now).await?;
-        transaction.commit().await.doing(CONTEXT)?;
+        events.push(event("node.deleted", id, &hostname));
+        outbox::append(&mut transaction, &events, now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)?;
         Ok(DeleteNodeOutcome::Deleted)
+    }
+
+    /// The nodes of which the log of events last said that they are up.
+    pub async fn nodes_up(&self) -> Result<HashSet<Uuid>> {
+        const CONTEXT: &str = "load which nodes are up";
+        let rows = sqlx::query("select id from nodes where up = 1").fetch_all(&self.read).await.doing(CONTEXT)?;
+        rows.iter().map(|row| row::uuid(row, "id")).collect::<Result<_, _>>().doing(CONTEXT)
+    }
+
+    /// Writes down which nodes came up or went down, many at a time, with an event for each. Nodes that are gone, or stand so already, are
+    /// passed over.
+    pub async fn set_nodes_up(&self, nodes: &[(Uuid, bool)], now: Timestamp) -> Result<()> {
+        const CONTEXT: &str = "write which nodes are up";
+        let mut transaction = self.transaction().await.doing(CONTEXT)?;
+        let mut events = Vec::with_capacity(nodes.len());
+        for nodes in batch::pieces(nodes) {
+            let sql = batch::statement(
+                "with change (node_id, now_up) as (values ",
+                "($, cast($ as bigint))",
+                nodes.len(),
+                ") update nodes set up = now_up from change where id = node_id and up <> now_up returning id, hostname, up",
+                0,
+            );
+            let query = nodes.iter().fold(sqlx::query(sql), |query, (id, up)| query.bind(id.to_string()).bind(i64::from(*up)));
+            for row in query.fetch_all(&mut *transaction).await.doing(CONTEXT)? {
+                let kind = if row.try_get::<i64, _>("up").doing(CONTEXT)? == 1 { "node.up" } else { "node.down" };
+                let (id, hostname) = (row.try_get("id").doing(CONTEXT)?, row.try_get("hostname").doing(CONTEXT)?);
+                events.push(event(kind, id, hostname));
+            }
+        }
+        outbox::append(&mut transaction, &events, now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)
     }
 
     /// Forgets the nodes that neither an agent enrolled nor an administrator registered, and that were last announced before this
@@ -216,6 +262,12 @@ impl Store {
         let done = query.bind(row::ms(before)).execute(&self.write).await.doing("forget pending nodes")?;
         Ok(done.rows_affected())
     }
+}
+
+/// An event of a node.
+fn event(kind: &'static str, id: String, hostname: &str) -> NewEvent {
+    let data = json!({ "id": id, "hostname": hostname });
+    NewEvent { kind, resource_id: id, owner_id: None, data }
 }
 
 /// Holds the node's row until the transaction ends; false when there is none. Takes it before the rows of claims, always.

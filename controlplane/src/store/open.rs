@@ -3,6 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -89,6 +90,7 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Store> {
         read: read.connect_lazy_with(connect),
         begin: "begin immediate",
         lock_rows: ")",
+        appended: Arc::default(),
     })
 }
 
@@ -133,7 +135,8 @@ async fn open_postgres(url: &str, options: Options) -> Result<Store> {
         .max_connections(options.postgres_connections.max(1))
         .acquire_timeout(options.acquire_timeout)
         .connect_lazy_with(connect);
-    Ok(Store { write: pool.clone(), read: pool, begin: "begin", lock_rows: ") order by id for no key update" })
+    let lock_rows = ") order by id for no key update";
+    Ok(Store { write: pool.clone(), read: pool, begin: "begin", lock_rows, appended: Arc::default() })
 }
 
 /// Whether a connection can be made and used, and if not, why. A pool would not say: it goes on trying until its time is over.

@@ -15,8 +15,11 @@ use uuid::Uuid;
 
 use super::{
     Doing as _, Store, batch,
+    claims::{changed, phase_event, returning_claims},
     ledger::{self, Booking},
-    nodes, row,
+    nodes,
+    outbox::{self, NewEvent},
+    row,
 };
 use crate::error::Result;
 
@@ -57,6 +60,8 @@ pub struct StatusChange {
     pub id: Uuid,
     /// Its row as seen.
     pub generation: i64,
+    /// Where it stood then.
+    pub before: ClaimPhase,
     /// Where it stands.
     pub phase: ClaimPhase,
     /// Why, a stable word; may be empty.
@@ -113,7 +118,8 @@ impl Store {
         // A node that is being deleted or put into maintenance is waited for here, and is then of no use.
         let in_service = nodes::lock_in_service(&mut transaction, self.lock_rows, &node_ids).await.doing(CONTEXT)?;
         let due: Vec<_> = placements.iter().filter(|placement| in_service.contains(&placement.node_id)).collect();
-        let epochs = schedule(&mut transaction, &due, now).await.doing(CONTEXT)?;
+        let mut events = Vec::with_capacity(due.len());
+        let epochs = schedule(&mut transaction, &due, now, &mut events).await.doing(CONTEXT)?;
         let mut bookings = Vec::new();
         for &&Placement { id: claim_id, node_id, ref gpu_uuids, .. } in &due {
             if let Some(&epoch) = epochs.get(&claim_id) {
@@ -123,7 +129,8 @@ impl Store {
         if !ledger::book(&mut transaction, bookings).await.doing(CONTEXT)? {
             return Ok(None);
         }
-        transaction.commit().await.doing(CONTEXT)?;
+        outbox::append(&mut transaction, &events, now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)?;
         let outcome = |placement: &Placement| match epochs.get(&placement.id) {
             Some(&epoch) => PlaceOutcome::Placed { epoch },
             None => PlaceOutcome::Stale,
@@ -140,34 +147,36 @@ impl Store {
         let mut changed = HashSet::with_capacity(changes.len());
         for group in changes.chunks(GROUP) {
             let mut transaction = self.transaction().await.doing(CONTEXT)?;
-            set_statuses(&mut transaction, group, now, &mut changed).await.doing(CONTEXT)?;
+            let events = set_statuses(&mut transaction, group, now, &mut changed).await.doing(CONTEXT)?;
             let freed = group.iter().filter(|change| change.free_gpus && changed.contains(&change.id));
             let freed: Vec<_> = freed.map(|change| change.id).collect();
             ledger::free(&mut transaction, &freed).await.doing(CONTEXT)?;
-            transaction.commit().await.doing(CONTEXT)?;
+            outbox::append(&mut transaction, &events, now).await.doing(CONTEXT)?;
+            self.commit_events(transaction).await.doing(CONTEXT)?;
         }
         Ok(changed)
     }
 
     /// Writes down why claims go on waiting, many at a time; answers how many were changed. Those that no longer wait, have
     /// changed since, or wait for that reason already are passed over.
-    pub async fn set_waiting(&self, waiting: &[Waiting], now: Timestamp) -> Result<u64> {
+    pub async fn set_waiting(&self, waiting: &[Waiting], now: Timestamp) -> Result<usize> {
         const CONTEXT: &str = "write why claims wait";
         if waiting.is_empty() {
             return Ok(0);
         }
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        let mut changed = 0;
+        let mut events = Vec::new();
         for waiting in waiting.chunks(batch::ROWS) {
             let sql = batch::statement(
-                "with waiting (id, generation, reason, message) as (values ",
+                "with waiting (claim_id, seen, new_reason, new_message) as (values ",
                 "($, cast($ as bigint), $, $)",
                 waiting.len(),
-                ") update claims set reason = waiting.reason, message = waiting.message, \
-                 generation = claims.generation + 1, updated_at = $1 from waiting \
-                 where claims.id = waiting.id and claims.generation = waiting.generation and claims.phase = 'pending' \
-                 and claims.deleted_at is null \
-                 and (claims.reason <> waiting.reason or claims.message <> waiting.message)",
+                concat!(
+                    ") update claims set reason = new_reason, message = new_message, generation = generation + 1, updated_at = $1 \
+                     from waiting where id = claim_id and generation = seen and phase = 'pending' and deleted_at is null \
+                     and (reason <> new_reason or message <> new_message)",
+                    returning_claims!()
+                ),
                 1,
             );
             let bind = |query: sqlx::query::Query<'static, _, _>, waiting: &Waiting| {
@@ -176,10 +185,13 @@ impl Store {
             };
             let query = sqlx::query(sql).persistent(waiting.len() == batch::ROWS).bind(row::ms(now));
             let query = waiting.iter().fold(query, bind);
-            changed += query.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected();
+            for row in query.fetch_all(&mut *transaction).await.doing(CONTEXT)? {
+                events.push(changed(&row, "claim.updated").doing(CONTEXT)?);
+            }
         }
-        transaction.commit().await.doing(CONTEXT)?;
-        Ok(changed)
+        outbox::append(&mut transaction, &events, now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)?;
+        Ok(events.len())
     }
 
     /// Removes deleted claims for good, once nothing of them is left on any machine; their GPUs are free. Answers how many there were:
@@ -210,6 +222,7 @@ async fn schedule(
     connection: &mut AnyConnection,
     placements: &[&Placement],
     now: Timestamp,
+    events: &mut Vec<NewEvent>,
 ) -> Result<HashMap<Uuid, i64>, sqlx::Error> {
     let mut epochs = HashMap::with_capacity(placements.len());
     for placements in batch::pieces(placements) {
@@ -217,9 +230,12 @@ async fn schedule(
             "with placement (claim_id, seen, place) as (values ",
             "($, cast($ as bigint), $)",
             placements.len(),
-            ") update claims set phase = 'scheduled', reason = '', message = '', node_id = place, container_id = '', \
-             epoch = epoch + 1, generation = generation + 1, updated_at = $1 from placement \
-             where id = claim_id and generation = seen and phase = 'pending' and deleted_at is null returning id, epoch",
+            concat!(
+                ") update claims set phase = 'scheduled', reason = '', message = '', node_id = place, container_id = '', \
+                 epoch = epoch + 1, generation = generation + 1, updated_at = $1 from placement \
+                 where id = claim_id and generation = seen and phase = 'pending' and deleted_at is null",
+                returning_claims!()
+            ),
             1,
         );
         let bind = |query: Query<'static, Any, _>, placement: &&Placement| {
@@ -228,26 +244,33 @@ async fn schedule(
         let query = placements.iter().fold(sqlx::query(sql).bind(row::ms(now)), bind);
         for row in query.fetch_all(&mut *connection).await? {
             epochs.insert(row::uuid(&row, "id")?, row.try_get("epoch")?);
+            events.push(changed(&row, phase_event(ClaimPhase::Scheduled))?);
         }
     }
     Ok(epochs)
 }
 
+/// Answers an event for each claim that was changed.
 async fn set_statuses(
     connection: &mut AnyConnection,
     changes: &[StatusChange],
     now: Timestamp,
-    changed: &mut HashSet<Uuid>,
-) -> Result<(), sqlx::Error> {
+    done: &mut HashSet<Uuid>,
+) -> Result<Vec<NewEvent>, sqlx::Error> {
+    let mut events = Vec::with_capacity(changes.len());
+    let before: HashMap<_, _> = changes.iter().map(|change| (change.id, change.before)).collect();
     for changes in batch::pieces(changes) {
         let sql = batch::statement(
             "with change (claim_id, seen, new_phase, new_reason, new_message, container) as (values ",
             "($, cast($ as bigint), $, $, $, $)",
             changes.len(),
-            ") update claims set phase = new_phase, reason = new_reason, message = new_message, container_id = container, \
-             node_id = case when new_phase = 'pending' then null else node_id end, \
-             generation = generation + 1, updated_at = $1 from change \
-             where id = claim_id and generation = seen and (new_phase <> 'pending' or deleted_at is null) returning id",
+            concat!(
+                ") update claims set phase = new_phase, reason = new_reason, message = new_message, container_id = container, \
+                 node_id = case when new_phase = 'pending' then null else node_id end, \
+                 generation = generation + 1, updated_at = $1 from change \
+                 where id = claim_id and generation = seen and (new_phase <> 'pending' or deleted_at is null)",
+                returning_claims!()
+            ),
             1,
         );
         let bind = |query: Query<'static, Any, _>, change: &StatusChange| {
@@ -256,10 +279,13 @@ async fn set_statuses(
         };
         let query = changes.iter().fold(sqlx::query(sql).bind(row::ms(now)), bind);
         for row in query.fetch_all(&mut *connection).await? {
-            changed.insert(row::uuid(&row, "id")?);
+            let (id, phase) = (row::uuid(&row, "id")?, row::phase(&row, "phase")?);
+            let stays = before.get(&id) == Some(&phase);
+            events.push(changed(&row, if stays { "claim.updated" } else { phase_event(phase) })?);
+            done.insert(id);
         }
     }
-    Ok(())
+    Ok(events)
 }
 
 /// Holds the rows of those of the claims that are deleted.

@@ -196,6 +196,7 @@ pub(crate) fn status(phase: ClaimPhase, reason: &str) -> StatusChange {
     StatusChange {
         id: Uuid::nil(),
         generation: 0,
+        before: ClaimPhase::Unspecified,
         phase,
         reason: reason.to_owned(),
         message: "it is so".to_owned(),

@@ -9,5 +9,6 @@ mod limit_usage;
 mod machines;
 mod nodes;
 mod open;
+mod outbox;
 mod people;
 mod placement;

@@ -26,6 +26,7 @@ mod bad_input;
 mod claim_life;
 mod claims;
 mod enrolment;
+mod events;
 mod hosts;
 mod internal;
 mod limits;
