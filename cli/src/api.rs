@@ -2,6 +2,7 @@
 //! a newer server is no reason to fail. `-o json` does not pass through here.
 
 mod audit;
+mod event;
 mod host;
 mod iam;
 mod machine;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 pub(crate) use audit::{Event, EventList, Link, Payload};
+pub(crate) use event::LogEvent;
 pub(crate) use host::{Host, HostGpu, HostGpuList, HostList, HostToken, Maintenance};
 pub(crate) use iam::{Account, AccountList, ApiToken, ApiTokenList};
 pub(crate) use machine::{Machine, MachineList};

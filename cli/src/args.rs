@@ -7,6 +7,7 @@ mod machines;
 mod tokens;
 mod users;
 mod value;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,12 +17,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use utopia_agent::gpu::GpuMode;
 
 pub(crate) use audit::{AuditCommand, ListEvents, VerifyChain};
-pub(crate) use claims::{ClaimsCommand, CreateClaim};
+pub(crate) use claims::{ClaimsCommand, CreateClaim, WaitForClaim};
 pub(crate) use hosts::{CreateHost, HostsCommand, MaintenanceCommand, UpdateHost};
 pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
 pub(crate) use tokens::{CreateToken, TokensCommand};
 pub(crate) use users::{ChangePassword, CreateUser, UsersCommand};
 pub(crate) use value::{EnvVar, Head, Label, Moment, Port, Seconds, Size, Volume};
+pub(crate) use watch::WatchEvents;
 
 const FIRST_STEPS: &str = "\
 First steps on one machine:
@@ -116,6 +118,8 @@ pub(crate) enum Command {
     /// API tokens: credentials for scripts
     #[command(subcommand, alias = "token")]
     Tokens(TokensCommand),
+    /// Follow what happens: to claims, nodes and hosts
+    Watch(WatchEvents),
     /// The audit log: who changed what, and the proof that nobody touched it (administrators)
     #[command(subcommand)]
     Audit(AuditCommand),

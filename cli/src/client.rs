@@ -112,8 +112,12 @@ impl Client {
     }
 
     /// Messages of a server stream, one JSON document each. The stream has no time limit.
-    pub(crate) async fn stream(&self, path: &[&str]) -> Result<impl Stream<Item = Result<Value, Error>> + Unpin + use<>, Error> {
-        let request = self.request(Method::GET, path).header("accept", "application/x-ndjson");
+    pub(crate) async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<impl Stream<Item = Result<Value, Error>> + Unpin + use<>, Error> {
+        let request = self.request(Method::GET, path).query(query).header("accept", "application/x-ndjson");
         let response = self.send(request).await?;
         let url = self.url.clone();
         let lost = self.url.clone();

@@ -13,8 +13,10 @@ mod secret;
 mod tokens;
 mod up;
 mod users;
+mod watch;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::Url;
@@ -24,6 +26,12 @@ use crate::args::{Cli, Command, Global, Label};
 use crate::client::Client;
 use crate::config::Config;
 use crate::output::Output;
+
+/// After this time a stream that broke is opened again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Tries in a row that bring nothing new.
+const MOST_TRIES: u32 = 30;
 
 /// Does what was typed.
 pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
@@ -40,6 +48,7 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Machines(command) => machines::run(&Context::new(global)?, command).await,
         Command::Users(command) => users::run(Context::new(global)?, command).await,
         Command::Tokens(command) => tokens::run(&Context::new(global)?, command).await,
+        Command::Watch(watch) => watch::run(&Context::new(global)?, watch).await,
         Command::Audit(command) => audit::run(&Context::new(global)?, command).await,
         Command::Config(command) => config::run(Context::new(global)?, command),
     }

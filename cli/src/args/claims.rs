@@ -28,6 +28,8 @@ pub(crate) enum ClaimsCommand {
     Explain(ById),
     /// Follow a claim until it has ended or is deleted
     Watch(ById),
+    /// Wait until a claim is in a phase; one that has ended in another is an error
+    Wait(WaitForClaim),
     /// Delete a claim; its container is removed and its GPUs become free
     #[command(alias = "rm")]
     Delete(ById),
@@ -92,6 +94,18 @@ pub(crate) enum OnNodeLoss {
     Keep,
     /// The claim is placed elsewhere after a time
     Reschedule,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitForClaim {
+    #[command(flatten)]
+    pub(crate) claim: ById,
+    /// The phase to wait for
+    #[arg(long = "for", value_enum, ignore_case = true, default_value_t = ClaimPhase::Running, value_name = "PHASE")]
+    pub(crate) phase: ClaimPhase,
+    /// Give up after this time, e.g. 10m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<Seconds>,
 }
 
 #[derive(Debug, Args)]

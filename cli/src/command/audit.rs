@@ -64,7 +64,7 @@ async fn list(client: &Client, output: Output, list: ListEvents) -> anyhow::Resu
 /// Proves the chain as it comes; nothing of it is kept but the head.
 async fn verify(client: &Client, output: Output, noted: Option<Head>) -> anyhow::Result<()> {
     let [api, version, audit] = AUDIT;
-    let mut messages = client.stream(&[api, version, audit, "chain"]).await?;
+    let mut messages = client.stream(&[api, version, audit, "chain"], &[]).await?;
     let mut chain = Chain::new();
     let mut noted = noted.map(Noted::new);
     let mut count: u64 = 0;

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use self::follow::{Followed, follow};
 use super::listing::listing;
 use super::{Context, word};
-use crate::api::{Claim, ClaimList, ClaimStatus, Explanation};
-use crate::args::{ClaimsCommand, CreateClaim, Seconds};
+use crate::api::{Claim, ClaimList, ClaimStatus, Explanation, Phase};
+use crate::args::{ClaimsCommand, CreateClaim, Seconds, WaitForClaim};
 use crate::client::Client;
 use crate::output::{Output, Table, age, ago, fields, printable};
 
@@ -37,6 +37,7 @@ pub(super) async fn run(context: &Context, command: ClaimsCommand) -> anyhow::Re
             output.show(answer, |explanation: Explanation| explained(&explanation))
         }
         ClaimsCommand::Watch(claim) => watch(&client, output, &claim.id).await,
+        ClaimsCommand::Wait(wait) => await_phase(&client, output, wait).await,
         ClaimsCommand::Delete(claim) => {
             client.delete(&["api", "gpu-claims", &claim.id], &[]).await?;
             Ok(output.done(&format!("claim {} is deleted", claim.id))?)
@@ -55,26 +56,49 @@ async fn create(client: &Client, output: Output, claim: CreateClaim) -> anyhow::
     await_outcome(client, output, &accepted.id, timeout).await
 }
 
-/// Waits until the claim runs or has ended. Its changes are said beside the result, which is the claim as it is then.
+/// Waits until the claim runs or has ended.
 async fn await_outcome(client: &Client, output: Output, id: &str, timeout: Option<Seconds>) -> anyhow::Result<()> {
+    let claim = wait_until(client, output, id, timeout, Phase::is_running).await?;
+    if claim.status.phase.has_failed() {
+        bail!("claim {id} failed: {}", printable(&claim.status.message));
+    }
+    Ok(())
+}
+
+async fn await_phase(client: &Client, output: Output, wait: WaitForClaim) -> anyhow::Result<()> {
+    let WaitForClaim { claim, phase, timeout } = wait;
+    let awaited = word(phase);
+    let is_there = |phase: &Phase| phase.0.eq_ignore_ascii_case(&awaited);
+    let claim = wait_until(client, output, &claim.id, timeout, is_there).await?;
+    if !is_there(&claim.status.phase) {
+        bail!("claim {} will not be {awaited} any more: {}", claim.id, progress(&claim.status));
+    }
+    Ok(())
+}
+
+/// Waits until a claim stands so or has ended. Its changes are said beside the result, which is the claim as it is then.
+async fn wait_until(
+    client: &Client,
+    output: Output,
+    id: &str,
+    timeout: Option<Seconds>,
+    is_there: impl Fn(&Phase) -> bool,
+) -> anyhow::Result<Box<Claim>> {
     let following = follow(client, id, |_, claim| {
         output.note(&progress(&claim.status));
-        Ok(claim.status.phase.is_running() || claim.status.phase.has_ended())
+        Ok(is_there(&claim.status.phase) || claim.status.phase.has_ended())
     });
     let followed = match timeout {
         None => following.await?,
         Some(Seconds(seconds)) => match tokio::time::timeout(Duration::from_secs(seconds.into()), following).await {
             Ok(followed) => followed?,
-            Err(_) => bail!("claim {id} did not start within {seconds} s; it stays, see `aiinfra claims explain {id}`"),
+            Err(_) => bail!("claim {id} did not come so far within {seconds} s; it stays, see `aiinfra claims explain {id}`"),
         },
     };
     match followed {
         Followed::Until(message, claim) => {
             output.show(message, |claim: Claim| details(&claim, Timestamp::now()))?;
-            if claim.status.phase.has_failed() {
-                bail!("claim {id} failed: {}", printable(&claim.status.message));
-            }
-            Ok(())
+            Ok(claim)
         }
         Followed::Deleted => bail!("claim {id} was deleted"),
     }

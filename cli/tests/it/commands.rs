@@ -9,6 +9,7 @@ mod machines;
 mod nodes;
 mod tokens;
 mod users;
+mod watch;
 
 use crate::fake_api::FakeApi;
 use crate::invoke::Shell;

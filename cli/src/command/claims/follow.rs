@@ -1,17 +1,11 @@
 //! Following one claim over the watch stream, across lost connections and restarts of the server.
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
 
 use crate::api::Claim;
 use crate::client::{Client, Error};
-
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// Tries in a row that bring nothing new.
-const MOST_TRIES: u32 = 30;
+use crate::command::{MOST_TRIES, RETRY_AFTER};
 
 /// How following ended.
 pub(super) enum Followed {
@@ -33,7 +27,7 @@ pub(super) async fn follow(
     let mut tries = 0;
     loop {
         let ended = async {
-            let mut messages = client.stream(&["api", "gpu-claims", id, "watch"]).await?;
+            let mut messages = client.stream(&["api", "gpu-claims", id, "watch"], &[]).await?;
             while let Some(message) = messages.try_next().await? {
                 if last.as_ref() == Some(&message) {
                     continue;

@@ -181,7 +181,7 @@ async fn waiting_gives_up_after_its_timeout() {
     let api = FakeApi::start().await;
     api.answer(CREATE, 202, claim("Pending", "", "")).answer(&watch(), 200, messages([claim("Pending", "", "")]));
     let said = Shell::at(&api.url).run(&["claims", "create", "train:1", "--wait", "--timeout", "1s"]).await.failed(1);
-    assert!(said.contains("did not start within 1 s"), "{said}");
+    assert!(said.contains("did not come so far within 1 s"), "{said}");
 }
 
 #[tokio::test]
@@ -191,4 +191,21 @@ async fn deleting_is_quiet_for_programs() {
     let shell = Shell::at(&api.url);
     assert_eq!(shell.run(&["claims", "delete", ID]).await.ok(), format!("claim {ID} is deleted\n"));
     assert_eq!(shell.run(&["claims", "delete", ID, "-o", "json"]).await.ok(), "");
+}
+
+#[tokio::test]
+async fn waiting_for_a_phase_ends_with_it() {
+    let api = FakeApi::start().await;
+    api.answer(&watch(), 200, messages([claim("Pending", "", ""), claim("Running", "", ""), claim("Completed", "", "")]));
+    let finished = Shell::at(&api.url).run(&["claims", "wait", ID, "--for", "Completed", "-o", "json"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&finished.ok()).unwrap(), claim("Completed", "", ""));
+}
+
+#[tokio::test]
+async fn waiting_for_a_phase_that_does_not_come_any_more_is_an_error() {
+    let api = FakeApi::start().await;
+    api.answer(&watch(), 200, messages([claim("Failed", "ContainerExited", "exit code 1")]));
+    let said = Shell::at(&api.url).run(&["claims", "wait", ID]).await.failed(1);
+    let expected = format!("error: claim {ID} will not be running any more: Failed on gpu-01: ContainerExited: exit code 1\n");
+    assert!(said.ends_with(&expected), "{said}");
 }
