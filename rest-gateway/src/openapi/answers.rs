@@ -21,13 +21,14 @@ pub(super) struct Answers {
 }
 
 /// Codes by the names that comments use.
-const NAMED: [(&str, Code); 8] = [
+const NAMED: [(&str, Code); 9] = [
     ("NOT_FOUND", Code::NotFound),
     ("ALREADY_EXISTS", Code::AlreadyExists),
     ("FAILED_PRECONDITION", Code::FailedPrecondition),
     ("ABORTED", Code::Aborted),
     ("PERMISSION_DENIED", Code::PermissionDenied),
     ("RESOURCE_EXHAUSTED", Code::ResourceExhausted),
+    ("OUT_OF_RANGE", Code::OutOfRange),
     ("UNAVAILABLE", Code::Unavailable),
     ("DEADLINE_EXCEEDED", Code::DeadlineExceeded),
 ];
