@@ -11,6 +11,7 @@ pub(crate) const BATCH: u32 = 64;
 
 const CLAIM: &str = "insert into claims (id, user_id, request_id, spec, gpu_count, phase, reason, message, epoch, container_id, \
                      generation, created_at, updated_at)";
+const OUTBOX: &str = "insert into outbox (sequence, id, type, resource_id, owner_id, at, data)";
 const EVENT: &str = "insert into audit_events (sequence, id, at, resource, resource_id, action, user_name, result, payload, \
                      previous_hash, hash)";
 
@@ -21,9 +22,12 @@ pub(crate) struct Raw {
     begin: &'static str,
     /// A claim: owner, specification, GPUs.
     claim: (i64, Vec<u8>, i64),
-    /// Its event: user, text, hash.
+    /// Its event in the audit log: user, text, hash.
     event: (String, String, String),
     sequence: i64,
+    /// Its event in the log of events: an object.
+    happening: String,
+    happened: i64,
     now: i64,
 }
 
@@ -43,8 +47,13 @@ impl Raw {
         let event = "select sequence, user_name, payload, hash from audit_events where action = 'CreateClaim' \
                      order by sequence desc limit 1";
         let event = sqlx::query(event).fetch_one(&mut connection).await.context("there is no event")?;
+        let happening = "select data from outbox where type = 'claim.pending' order by sequence desc limit 1";
+        let happening = sqlx::query(happening).fetch_one(&mut connection).await.context("nothing has happened")?;
+        let happened = sqlx::query_scalar("select max(sequence) from outbox").fetch_one(&mut connection).await?;
         Ok(Self {
             begin,
+            happening: happening.try_get(0)?,
+            happened,
             claim: (claim.try_get(0)?, claim.try_get(1)?, claim.try_get(2)?),
             now: claim.try_get(3)?,
             sequence: event.try_get(0)?,
@@ -62,15 +71,19 @@ impl Raw {
     pub(crate) async fn write(&mut self, rows: u32) -> anyhow::Result<()> {
         let mut claims = sqlx::query(AssertSqlSafe(statement(CLAIM, 13, rows)));
         let mut events = sqlx::query(AssertSqlSafe(statement(EVENT, 11, rows)));
+        let mut happenings = sqlx::query(AssertSqlSafe(statement(OUTBOX, 7, rows)));
         for _ in 0..rows {
             let id = Uuid::new_v4().to_string();
             claims = self.bind_claim(claims, &id);
             self.sequence += 1;
             events = self.bind_event(events, &id);
+            self.happened += 1;
+            happenings = self.bind_happening(happenings, &id);
         }
         let mut transaction = self.connection.begin_with(self.begin).await?;
         claims.execute(&mut *transaction).await?;
         events.execute(&mut *transaction).await?;
+        happenings.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -86,6 +99,11 @@ impl Raw {
         let query = query.bind(self.sequence).bind(Uuid::new_v4().to_string()).bind(self.now);
         let query = query.bind("claim").bind(claim.to_owned()).bind("CreateClaim").bind(user.clone()).bind("success");
         query.bind(payload.clone()).bind(hash.clone()).bind(hash.clone())
+    }
+
+    fn bind_happening(&self, query: Insert, claim: &str) -> Insert {
+        let query = query.bind(self.happened).bind(Uuid::new_v4().to_string()).bind("claim.pending").bind(claim.to_owned());
+        query.bind(self.claim.0).bind(self.now).bind(self.happening.clone())
     }
 
     pub(crate) async fn close(self) -> anyhow::Result<()> {
