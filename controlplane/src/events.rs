@@ -124,7 +124,7 @@ impl EventLog {
     /// None when they reach further back than what is kept.
     fn recent_after(&self, sequence: i64) -> Option<Vec<Arc<Event>>> {
         let recent = self.0.recent.read().unwrap_or_else(PoisonError::into_inner);
-        let seen = usize::try_from(sequence + 1 - recent.front()?.sequence).ok()?;
+        let seen = usize::try_from(sequence - (recent.front()?.sequence - 1)).ok()?;
         (seen <= recent.len()).then(|| recent.iter().skip(seen).take(BATCH.into()).cloned().collect())
     }
 

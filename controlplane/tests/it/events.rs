@@ -82,6 +82,8 @@ async fn a_cursor_goes_on_where_it_was_left(plane: &Plane) {
         let rest = present(&user, &format!("cursor={}&types=claim.pending", text(event, "cursor"))).await;
         assert_eq!(rest, all[place + 1..]);
     }
+    let beyond = user.get(&format!("/api/events?cursor={}", i64::MAX)).await.expect(410);
+    assert_eq!(text(&beyond, "code"), "CursorExpired");
     let one = present(&user, &format!("cursor=0&types=claim.pending&resource_id={}", ids[1])).await;
     assert_eq!(one, [all[1].clone()]);
 }
