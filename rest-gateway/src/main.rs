@@ -63,15 +63,12 @@ fn main() -> ExitCode {
     let options = Options::parse();
     telemetry::init(options.log_format, "info");
     let threads = options.threads.unwrap_or_else(default_threads);
-    match runtime(threads) {
+    match runtime(threads).context("start threads") {
         Ok(runtime) => {
             let shutdown = CancellationToken::new();
             runtime.block_on(process::main(run(options, threads, shutdown.clone()), shutdown))
         }
-        Err(error) => {
-            tracing::error!(%error, "threads cannot be started");
-            ExitCode::FAILURE
-        }
+        Err(error) => process::exit_code(Err(error)),
     }
 }
 
