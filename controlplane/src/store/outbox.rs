@@ -112,15 +112,9 @@ impl Store {
     pub async fn forget_outbox(&self, before: Timestamp) -> Result<ControlFlow<()>> {
         const CONTEXT: &str = "remove old events";
         let oldest = sqlx::query("select sequence, at from outbox order by sequence limit $1").bind(FORGET);
-        let oldest = oldest.fetch_all(&self.read).await.doing(CONTEXT)?;
-        let mut last = None;
-        for row in &oldest {
-            if row::timestamp(row, "at").doing(CONTEXT)? >= before {
-                break;
-            }
-            last = Some(row.try_get::<i64, _>("sequence").doing(CONTEXT)?);
-        }
-        let Some(last) = last else { return Ok(ControlFlow::Break(())) };
+        let Some(last) = row::last_before(&oldest.fetch_all(&self.read).await.doing(CONTEXT)?, before).doing(CONTEXT)? else {
+            return Ok(ControlFlow::Break(()));
+        };
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
         let forget = sqlx::query("update outbox_head set forgotten = $1 where id = 1 and forgotten < $1").bind(last);
         forget.execute(&mut *transaction).await.doing(CONTEXT)?;

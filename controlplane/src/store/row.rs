@@ -50,6 +50,19 @@ pub(super) fn message<M: prost::Message + Default>(row: &AnyRow, column: &str) -
     M::decode(row.try_get::<&[u8], _>(column)?).map_err(|error| decode_error(column, error))
 }
 
+/// The `sequence` of the last of these rows, the oldest first, before the first whose time is not before another; none when that is the
+/// first of all.
+pub(super) fn last_before(rows: &[AnyRow], before: Timestamp) -> Result<Option<i64>> {
+    let mut last = None;
+    for row in rows {
+        if timestamp(row, "at")? >= before {
+            break;
+        }
+        last = Some(row.try_get("sequence")?);
+    }
+    Ok(last)
+}
+
 /// A count or size that is never negative.
 pub(super) fn unsigned(row: &AnyRow, column: &str) -> Result<u64> {
     u64::try_from(row.try_get::<i64, _>(column)?).map_err(|error| decode_error(column, error))

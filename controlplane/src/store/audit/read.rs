@@ -109,15 +109,9 @@ impl Store {
     pub async fn forget_events(&self, before: Timestamp) -> Result<u64> {
         const CONTEXT: &str = "remove old events from the audit log";
         let oldest = sqlx::query("select sequence, at from audit_events order by sequence limit $1").bind(FORGET);
-        let oldest = oldest.fetch_all(&self.read).await.doing(CONTEXT)?;
-        let mut last = None;
-        for row in &oldest {
-            if row::timestamp(row, "at").doing(CONTEXT)? >= before {
-                break;
-            }
-            last = Some(row.try_get::<i64, _>("sequence").doing(CONTEXT)?);
-        }
-        let Some(last) = last else { return Ok(0) };
+        let Some(last) = row::last_before(&oldest.fetch_all(&self.read).await.doing(CONTEXT)?, before).doing(CONTEXT)? else {
+            return Ok(0);
+        };
         let delete = sqlx::query(
             "delete from audit_events where sequence <= $1 and sequence < (select sequence from audit_head where id = 1)",
         )
