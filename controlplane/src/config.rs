@@ -1,5 +1,7 @@
 //! The settings of a control plane: flags with environment names.
 
+pub mod backends;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
@@ -98,6 +100,10 @@ pub struct Config {
     /// Accept well-known pairs of name and password such as admin/admin: for development only
     #[arg(long, env = "UTOPIA_DEVELOPMENT")]
     pub development: bool,
+
+    /// Where the servers of others are
+    #[command(flatten)]
+    pub backends: backends::Settings,
 
     /// How the world reaches the JSON API
     #[command(flatten)]

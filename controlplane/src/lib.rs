@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod admission;
 pub mod auth;
 mod authority;
+pub mod backend;
 mod bootstrap;
 pub mod checks;
 pub mod clock;

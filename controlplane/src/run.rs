@@ -34,7 +34,9 @@ use crate::{
         password::Passwords,
         sessions::Sessions,
     },
-    authority, bootstrap,
+    authority,
+    backend::Backends,
+    bootstrap,
     checks::{self, Checker},
     clock::Clock,
     config::Config,
@@ -106,6 +108,7 @@ struct ControlPlane {
     facts: tokio::sync::mpsc::Receiver<(uuid::Uuid, utopia_proto::link::v1::Hello)>,
     changes: Changes,
     events: EventLog,
+    backends: Backends,
     authority: Arc<Authority>,
     server_names: Vec<String>,
     join_tokens: JoinTokens,
@@ -144,6 +147,7 @@ impl ControlPlane {
         let server_names = authority::server_names(&config, grpc_addr, &advertised);
         let changes = Changes::default();
         let events = EventLog::open(store.clone()).await?;
+        let backends = Backends::open(&config.backends, &clock)?;
         let agent_tokens = AgentTokens::new(store.clone());
         Ok(Self {
             config,
@@ -156,6 +160,7 @@ impl ControlPlane {
             facts,
             changes,
             events,
+            backends,
             authority,
             server_names,
             join_tokens,

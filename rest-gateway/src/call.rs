@@ -263,6 +263,7 @@ impl<S: Upstream> Gateway<S> {
         let answer = self.upstream.call(request).await.map_err(|error| (upstream::transport_status(error), HeaderMap::new()))?;
         let headers = upstream::passed_through(answer.headers());
         upstream::check_head(&answer).map_err(|status| (status, headers.clone()))?;
+        let status = route.success_status(answer.headers());
         let answer = answer.into_body();
         let mut response = if route.streams {
             let format = Format::accepted(&parts.headers);
@@ -271,11 +272,11 @@ impl<S: Upstream> Gateway<S> {
                 (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
                 (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
             ];
-            (route.success_status, headers, body).into_response()
+            (status, headers, body).into_response()
         } else {
             let message = upstream::single_message(answer, self.config.max_response_bytes);
             let message = message.await.map_err(|status| (status, headers.clone()))?;
-            success(&call, route, &parts.headers, &message).map_err(|status| (status, headers.clone()))?
+            success(&call, route, status, &parts.headers, &message).map_err(|status| (status, headers.clone()))?
         };
         response.headers_mut().extend(headers);
         Ok(response)
@@ -300,11 +301,11 @@ fn without_body(mut response: Response) -> Response {
     response.map(|_| HttpBody::empty())
 }
 
-fn success(call: &Call, route: &Route, headers: &HeaderMap, message: &[u8]) -> Result<Response, Status> {
-    if route.success_status == StatusCode::NO_CONTENT {
+fn success(call: &Call, route: &Route, status: StatusCode, headers: &HeaderMap, message: &[u8]) -> Result<Response, Status> {
+    if status == StatusCode::NO_CONTENT {
         return Ok(done(route, headers));
     }
-    Ok((route.success_status, crate::style::json(call.json(message)?)).into_response())
+    Ok((status, crate::style::json(call.json(message)?)).into_response())
 }
 
 /// The answer of an operation without content: a body only for who prefers one (RFC 7240).

@@ -6,7 +6,7 @@ pub(crate) mod rule;
 
 use std::{borrow::Cow, collections::HashMap, ops::Range, time::Duration};
 
-use http::{Method, StatusCode, uri::PathAndQuery};
+use http::{HeaderMap, Method, StatusCode, uri::PathAndQuery};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use tonic::Code;
 
@@ -20,6 +20,9 @@ use crate::{
     },
 };
 use rule::Rule;
+
+/// The metadata by which a method picks among the statuses of its success.
+const PICKED_STATUS: &str = "x-http-status";
 
 /// A contract from which no routes can be made.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +64,9 @@ pub(crate) struct Route {
     /// How long it may take; none for the gateway's own limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) style: Style,
-    pub(crate) success_status: StatusCode,
+    success_status: StatusCode,
+    /// What the method may answer instead.
+    other_success_status: Vec<StatusCode>,
     /// What precedes and follows the JSON text of a success.
     pub(crate) around: (Box<str>, &'static str),
     /// The body of a success without content, for who wants one.
@@ -90,6 +95,12 @@ pub(crate) enum BodyBinding {
 }
 
 impl Route {
+    /// The HTTP status of an answer: the one that its metadata picks, among those of the contract, else the usual one.
+    pub(crate) fn success_status(&self, metadata: &HeaderMap) -> StatusCode {
+        let picked = metadata.get(PICKED_STATUS).and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+        picked.filter(|status| self.other_success_status.contains(status)).unwrap_or(self.success_status)
+    }
+
     /// The HTTP status of an error: that of the first deviation which fits, else the usual one.
     pub(crate) fn error_status(&self, code: Code, reason: &str) -> StatusCode {
         let fits =
@@ -198,6 +209,7 @@ impl Routes {
             timeout: (operation.timeout_seconds > 0).then(|| Duration::from_secs(operation.timeout_seconds.into())),
             style,
             success_status: success_status(rest.success_status)?,
+            other_success_status: rest.other_success_status.into_iter().map(success_status).collect::<Result<_, _>>()?,
             around: style.around(&rest.success_message),
             done_body: style.done_body(&rest.success_message).into(),
             deviations: deviations(&rest.error_status)?,

@@ -46,6 +46,9 @@ pub(super) fn answers(binding: &Binding<'_>, schemas: &mut Schemas, components: 
     } else {
         answers.push(status.to_string(), success(binding, style, rest, schemas)?);
     }
+    for other in &rest.other_success_status {
+        answers.push(other.to_string(), success(binding, style, rest, schemas)?);
+    }
     for status in statuses(binding, rest) {
         answers.push(status.as_str(), reference("responses", &components.name(style, status)));
     }

@@ -342,6 +342,22 @@ async fn a_success_without_content_has_a_body_for_who_prefers_one() {
 }
 
 #[tokio::test]
+async fn a_method_picks_among_the_statuses_of_its_contract() {
+    for (picked, expected) in [("200", 200), ("204", 204), ("202", 201), ("500", 201), ("x", 201)] {
+        let service = tower::service_fn(move |_: Request<tonic::body::Body>| {
+            let answer = Response::builder().header("content-type", "application/grpc").header("x-http-status", picked);
+            let body = tonic::body::Body::new(Full::from(Bytes::from_static(&[0; 5])));
+            std::future::ready(Ok::<_, Infallible>(answer.header("grpc-status", "0").body(body).unwrap()))
+        });
+        let gateway = router(contract::pool(), &["test.v1.ShelfService"], service, Config::default()).unwrap();
+        let answer = ask(&gateway, request(Method::POST, "/plain", "{}")).await;
+        assert_eq!(answer.status.as_u16(), expected, "{picked}");
+        assert_eq!(answer.text.is_empty(), expected == 204);
+        assert!(!answer.headers.contains_key("x-http-status"));
+    }
+}
+
+#[tokio::test]
 async fn a_deviation_holds_for_its_reason_only() {
     let failing = |code: tonic::Code, reason: &'static str| {
         let status = utopia_proto::status::status(code, reason, "a sentence", None);

@@ -42,7 +42,8 @@ fn promises(pool: &DescriptorPool) -> BTreeSet<String> {
             promises.insert(format!("{} is at {route}", method.full_name()));
         }
         if let Some(rest) = utopia_proto::policy::operation(&method).and_then(|operation| operation.rest) {
-            let shown = format!("{:?} {} {:?}", rest.style(), rest.success_status, rest.error_status);
+            let shown =
+                format!("{:?} {} {:?} {:?}", rest.style(), rest.success_status, rest.other_success_status, rest.error_status);
             promises.insert(format!("{} is shown as {shown}", method.full_name()));
         }
     }
