@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value as Json, json};
