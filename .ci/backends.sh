@@ -1,34 +1,63 @@
 #!/usr/bin/env bash
-# Throw-away servers for tests, on loopback.
+# Throw-away servers for tests, on loopback: registry postgres slurm salt jupyterhub prometheus docker
 #
-#   backends.sh up [registry] [postgres] [docker]    start what does not answer yet, and say what cannot be started
-#   backends.sh down                                 stop what `up` started
-#   backends.sh with COMMAND...                      start registry and postgres, run the command, stop what was started
+#   backends.sh up [NAME...]         start what does not answer yet (all but docker), and say what cannot be started
+#   backends.sh down [NAME...]       stop what `up` started (all)
+#   backends.sh env                  print what tests are told about the servers that answer: eval "$(.ci/backends.sh env)"
+#   backends.sh with COMMAND...      start all but docker, run the command, stop what was started
 #
 # A server that already answers is used as it is and left running. Docker is started only by name, and only by root.
-# Ports: UTOPIA_TEST_REGISTRY_PORT (5000), UTOPIA_TEST_POSTGRES_PORT (15432). State: UTOPIA_TEST_STATE.
+# One that cannot be started is skipped, or an error with CI=true. Each is described, with its port, in .ci/backends/NAME.sh.
+# State: UTOPIA_TEST_STATE. What .ci/test-tools.sh installed: UTOPIA_TEST_TOOLS.
 set -euo pipefail
 
-registry_port=${UTOPIA_TEST_REGISTRY_PORT:-5000}
-postgres_port=${UTOPIA_TEST_POSTGRES_PORT:-15432}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 state=${UTOPIA_TEST_STATE:-${TMPDIR:-/tmp}/utopia-test-backends-$(id -u)}
+tools=${UTOPIA_TEST_TOOLS:-$root/target/test-tools}
+servers=(registry postgres slurm salt jupyterhub prometheus)
 
 say() { printf 'backends: %s\n' "$*"; }
-skip() { printf 'backends: SKIPPED: %s; the tests that need it are skipped\n' "$*"; }
+
+# Says why a server is not started.
+skip() {
+  if [[ ${CI:-} == true ]]; then
+    say "cannot start $*"
+    return 1
+  fi
+  say "SKIPPED: $*; the tests that need it are skipped"
+}
+
+# absent PACKAGE PROGRAM...: the first of the programs that is not there.
+absent() {
+  local package=$1 program
+  shift
+  for program in "$@"; do
+    command -v "$program" >/dev/null || { echo "there is no ${program##*/} ($package)" && return; }
+  done
+}
 
 # Runs a server in the background; its process goes to $state/<name>.pid.
 start() {
   local name=$1
   shift
+  rm -f "$state/$name.broken"
   setsid "$@" >"$state/$name.log" 2>&1 </dev/null &
   echo "$! $(born $!)" >"$state/$name.pid"
 }
 
+# Runs what `<name>_serve` starts in the background, in process ids of its own: all that it leaves behind ends with it.
+# Once any of it has ended there is $state/<name>.broken.
+contain() {
+  local name=$1 unshare=(unshare --pid --fork --kill-child --mount-proc)
+  if [[ $(id -u) != 0 ]]; then unshare+=(--user --map-current-user); fi
+  start "$name" "${unshare[@]}" bash "$root/.ci/backends.sh" serve "$name"
+}
+
 # Waits until `<name>_answers`, or shows why it does not.
 await() {
-  local name=$1 tries=0
+  local name=$1 until=$((SECONDS + 90))
   until "${name}_answers"; do
-    if ! alive "$name" || ((++tries > 300)); then
+    if ! alive "$name" || [[ -e $state/$name.broken ]] || ((SECONDS >= until)); then
       say "$name did not come up:"
       tail -n 20 "$state/$name.log"
       stop "$name"
@@ -39,8 +68,14 @@ await() {
   say "$name is up"
 }
 
-# When a process was started: the same id may be another process by now.
-born() { cut -d ' ' -f 22 "/proc/$1/stat" 2>/dev/null || true; }
+# When a process was started: the same id may be another process by now. Nothing for one that ended.
+born() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  # The name, in parentheses, may hold blanks.
+  read -ra stat <<<"${stat##*) }"
+  if [[ ${stat[0]} != Z ]]; then echo "${stat[19]}"; fi
+}
 
 alive() {
   local pid since
@@ -51,7 +86,8 @@ stop() {
   local name=$1 pid tries=0
   if alive "$name"; then
     read -r pid _ <"$state/$name.pid"
-    kill "$pid"
+    # `unshare` ends when the first of its processes did, and that one when all others did.
+    if [[ $(<"/proc/$pid/comm") == unshare ]]; then pgrep -P "$pid" | xargs -r kill -KILL; else kill "$pid"; fi
     while alive "$name" && ((++tries <= 150)); do sleep 0.1; done
     if alive "$name"; then kill -KILL "$pid"; fi
     say "$name is stopped"
@@ -59,85 +95,15 @@ stop() {
   rm -f "$state/$name.pid"
 }
 
-http_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && grep -q ' 200 ' <&3) 2>/dev/null; }
-
-docker_answers() { docker info >/dev/null 2>&1; }
-
-# After a crash, a file with a process id that another program has now would keep a server from starting.
-forget_dead() {
-  local name=$1 file=$2
-  if [[ -f $file && $(cat "/proc/$(<"$file")/comm" 2>/dev/null) != "$name" ]]; then rm -f "$file"; fi
+# http_answers PORT PATH [STATUS]
+http_answers() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && timeout 5 grep -q "^HTTP/1.[01] ${3:-200} " <&3) 2>/dev/null
 }
 
-docker_up() {
-  if ! command -v dockerd >/dev/null; then
-    skip "docker: there is no dockerd"
-  elif [[ $(id -u) != 0 ]]; then
-    skip "docker: it is not running, and only root can start it"
-  else
-    forget_dead dockerd /var/run/docker.pid
-    forget_dead containerd /var/run/docker/containerd/containerd.pid
-    start docker dockerd
-    await docker
-  fi
-}
-
-registry_answers() { http_answers "$registry_port" /v2/; }
-
-registry_up() {
-  if ! command -v docker-registry >/dev/null; then
-    skip "registry: there is no docker-registry"
-    return
-  fi
-  mkdir -p "$state/registry"
-  cat >"$state/registry.yml" <<YAML
-version: 0.1
-log:
-  level: warn
-storage:
-  filesystem:
-    rootdirectory: $state/registry
-http:
-  addr: 127.0.0.1:$registry_port
-YAML
-  start registry docker-registry serve "$state/registry.yml"
-  await registry
-}
-
-postgres_answers() { "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p "$postgres_port" 2>/dev/null; }
-
-postgres_bin() {
-  local newest
-  newest=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
-  echo "${newest:-$(dirname "$(command -v initdb || echo /nonexistent/initdb)")}"
-}
-
-# PostgreSQL refuses to run as root.
-as_postgres() {
-  if [[ $(id -u) == 0 ]]; then
-    exec setpriv --reuid=postgres --regid=postgres --clear-groups "$@"
-  else
-    exec "$@"
-  fi
-}
-
-postgres_up() {
-  local bin data=$state/postgres
-  bin=$(postgres_bin)
-  if [[ ! -x $bin/initdb ]]; then
-    skip "postgres: there is no initdb"
-    return
-  fi
-  rm -rf "$data"
-  mkdir -p "$data"
-  if [[ $(id -u) == 0 ]]; then chown postgres: "$data"; fi
-  # Both run from a directory that user postgres may enter.
-  (cd "$data" && as_postgres "$bin/initdb" -D "$data/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 -N >"$state/initdb.log")
-  export -f as_postgres
-  # Nothing here has to survive a crash of the machine.
-  start postgres bash -c 'cd "$1" && shift && as_postgres "$@"' bash "$data" "$bin/postgres" -D "$data/data" -k "$data" \
-    -h 127.0.0.1 -p "$postgres_port" -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300
-  await postgres
+# An empty directory for a server's state, which other users may enter.
+fresh() {
+  rm -rf "${state:?}/$1"
+  mkdir -m 0755 "$state/$1"
 }
 
 prepare_state() {
@@ -148,19 +114,26 @@ prepare_state() {
   fi
 }
 
-# Sets `started` to what it had to start.
+# Sets `started` to what it had to start. All start at once.
 up() {
-  local name
+  local name lack new=()
   prepare_state
   for name in "$@"; do
-    alive "$name" || rm -f "$state/$name.pid"
     if "${name}_answers"; then
       say "$name is already running"
-    else
-      "${name}_up"
-      if [[ -f $state/$name.pid ]]; then started+=("$name"); fi
+      continue
     fi
+    lack=$("${name}_lacks")
+    if [[ -n $lack ]]; then
+      skip "$name: $lack"
+      continue
+    fi
+    stop "$name"
+    "${name}_up"
+    new+=("$name")
+    started=("${new[@]}")
   done
+  for name in "${new[@]}"; do await "$name"; done
 }
 
 down() {
@@ -168,26 +141,68 @@ down() {
   for name in "$@"; do stop "$name"; done
 }
 
+# NAME=VALUE for tests, of the servers that answer.
+settings() {
+  local name
+  for name in "${servers[@]}"; do
+    if "${name}_answers"; then "${name}_settings"; fi
+  done
+  if [[ -x $tools/webhooks/bin/python ]]; then echo "UTOPIA_TEST_WEBHOOK_PYTHON=$tools/webhooks/bin/python"; fi
+}
+
+# A setting that is already there names a server of somebody else's, and is kept.
+export_settings() {
+  local setting
+  while IFS= read -r setting; do
+    [[ -v ${setting%%=*} ]] || export "${setting?}"
+  done < <(settings)
+}
+
+# What of the servers nobody named another one for.
+unnamed() {
+  local name setting
+  for name in "${servers[@]}"; do
+    setting=UTOPIA_TEST_${name^^}_URL
+    [[ -n ${!setting:-} ]] || echo "$name"
+  done
+}
+
+for name in docker "${servers[@]}"; do
+  # shellcheck source=/dev/null
+  source "$root/.ci/backends/$name.sh"
+done
+
 started=()
 case ${1:-} in
   up)
     shift
-    if (($# == 0)); then set -- registry postgres; fi
+    if (($# == 0)); then set -- "${servers[@]}"; fi
     up "$@"
     ;;
   down)
-    down postgres registry docker
+    shift
+    if (($# == 0)); then set -- "${servers[@]}" docker; fi
+    down "$@"
+    ;;
+  env)
+    settings | while IFS='=' read -r setting value; do printf 'export %s=%q\n' "$setting" "$value"; done
     ;;
   with)
     shift
     trap 'down "${started[@]}"' EXIT
     trap 'exit 130' INT TERM
     docker_answers || skip "docker: it does not answer"
-    up registry
-    [[ -n ${UTOPIA_TEST_POSTGRES_URL:-} ]] || up postgres
-    export UTOPIA_TEST_POSTGRES_URL=${UTOPIA_TEST_POSTGRES_URL:-postgresql://postgres@127.0.0.1:$postgres_port/postgres}
-    export UTOPIA_TEST_REGISTRY=${UTOPIA_TEST_REGISTRY:-127.0.0.1:$registry_port}
+    mapfile -t wanted < <(unnamed)
+    up "${wanted[@]}"
+    export_settings
     "$@"
+    ;;
+  serve)
+    "${2}_serve"
+    wait -n || true
+    touch "$state/$2.broken"
+    wait
+    exit
     ;;
   *)
     sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"

@@ -1,0 +1,2 @@
+jupyterhub_answers() { false; }
+jupyterhub_lacks() { echo later; }

@@ -1,0 +1,2 @@
+salt_answers() { false; }
+salt_lacks() { echo later; }
