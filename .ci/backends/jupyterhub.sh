@@ -24,7 +24,7 @@ jupyterhub_up() {
 }
 
 jupyterhub_serve() {
-  cd "$jupyterhub"
+  cd "$jupyterhub" || return
   # It finds the servers of users in PATH.
   PATH=$tools/jupyterhub/bin:$tools/jupyterhub-proxy/node_modules/.bin:$PATH port=$jupyterhub_port \
     jupyterhub -f "$root/.ci/backends/jupyterhub.py" &
