@@ -32,6 +32,9 @@ use crate::{
     upstream::{self, REQUEST_ID, Upstream, request_id},
 };
 
+/// Where a client of server-sent events goes on.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// The reason of a value that its field does not take.
 const INVALID_FIELD: &str = "InvalidField";
 
@@ -120,6 +123,15 @@ impl Call {
                 Err(Status::internal("the answer cannot be shown as JSON"))
             }
         }
+    }
+
+    /// The text by which a client goes on after this message of a stream.
+    pub(crate) fn event_id(&self, message: &[u8]) -> Option<String> {
+        let route = self.route();
+        let mut json = String::new();
+        response::member(&self.routes.tables, route.output, route.event_id.as_ref()?.answer, message, &mut json).ok()?;
+        // A line break within the text is escaped.
+        Some(json.trim_matches('"').to_owned())
     }
 }
 
@@ -240,6 +252,11 @@ impl<S: Upstream> Gateway<S> {
             if let Some(target) = request::resolve(tables, route.input, &name) {
                 request::text_value(tables, &target, &value, &mut out).map_err(|error| refused(route, &error.named(&name)))?;
             }
+        }
+        if let Some(event_id) = &route.event_id
+            && let Some(last) = parts.headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok())
+        {
+            request::text_value(tables, &event_id.request, last, &mut out).map_err(|error| refused(route, &error))?;
         }
         for (target, span) in &route.variables {
             let end = span.end.min(segments.len());

@@ -61,6 +61,8 @@ pub(crate) struct Route {
     /// Fields bound by the path, with the segments they span.
     pub(crate) variables: Vec<(Target, Range<usize>)>,
     pub(crate) streams: bool,
+    /// What numbers the messages of a stream.
+    pub(crate) event_id: Option<EventId>,
     /// How long it may take; none for the gateway's own limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) style: Style,
@@ -72,6 +74,15 @@ pub(crate) struct Route {
     /// The body of a success without content, for who wants one.
     pub(crate) done_body: Box<str>,
     deviations: Vec<Deviation>,
+}
+
+/// The field that is the `id` of server-sent events, and the one that says where a client goes on.
+#[derive(Debug)]
+pub(crate) struct EventId {
+    /// In the messages of the stream, by index.
+    pub(crate) answer: usize,
+    /// In the request.
+    pub(crate) request: Target,
 }
 
 /// A gRPC code that becomes another HTTP status than usual.
@@ -197,6 +208,13 @@ impl Routes {
         let variables = template.variables.iter().map(variable).collect::<Result<Vec<_>, _>>()?;
         let operation = utopia_proto::policy::operation(method).unwrap_or_default();
         let rest = operation.rest.unwrap_or_default();
+        let event_id = match &*rest.event_id_field {
+            "" => None,
+            name => {
+                let request = resolve(&self.tables, input, name).ok_or_else(|| format!("{name} takes no text"))?;
+                Some(EventId { answer: field(output, name)?, request })
+            }
+        };
         let style = Style::from(rest.style());
         let route = Route {
             grpc_path: utopia_proto::policy::grpc_path(method).parse().map_err(|_| "the method has no path".to_owned())?,
@@ -206,6 +224,7 @@ impl Routes {
             response_field,
             variables,
             streams: method.is_server_streaming(),
+            event_id,
             timeout: (operation.timeout_seconds > 0).then(|| Duration::from_secs(operation.timeout_seconds.into())),
             style,
             success_status: success_status(rest.success_status)?,

@@ -47,16 +47,17 @@ impl Format {
         }
     }
 
-    fn message(self, json: &str) -> Bytes {
-        match self {
-            Self::Lines => Bytes::from(format!("{json}\n")),
-            Self::Events => Bytes::from(format!("data: {json}\n\n")),
+    fn message(self, id: Option<&str>, json: &str) -> Bytes {
+        match (self, id) {
+            (Self::Lines, _) => Bytes::from(format!("{json}\n")),
+            (Self::Events, None) => Bytes::from(format!("data: {json}\n\n")),
+            (Self::Events, Some(id)) => Bytes::from(format!("id: {id}\ndata: {json}\n\n")),
         }
     }
 
     fn error(self, json: &str) -> Bytes {
         match self {
-            Self::Lines => self.message(json),
+            Self::Lines => self.message(None, json),
             Self::Events => Bytes::from(format!("event: error\ndata: {json}\n\n")),
         }
     }
@@ -98,7 +99,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Feed<B> {
             },
         };
         match next {
-            Ok(Some(json)) => Some(self.format.message(&json)),
+            Ok(Some(message)) => Some(message),
             Ok(None) => None,
             Err(status) => {
                 self.ended = true;
@@ -108,7 +109,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Feed<B> {
         }
     }
 
-    async fn message_until_deadline(&mut self) -> Result<Option<String>, Status> {
+    async fn message_until_deadline(&mut self) -> Result<Option<Bytes>, Status> {
         match self.deadline {
             None => self.message().await,
             Some(deadline) => match tokio::time::timeout_at(deadline, self.message()).await {
@@ -118,12 +119,16 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Feed<B> {
         }
     }
 
-    /// The next message; none at the end. Nothing is lost when this is dropped half-way.
-    async fn message(&mut self) -> Result<Option<String>, Status> {
+    /// The next message as the client sees it; none at the end. Nothing is lost when this is dropped half-way.
+    async fn message(&mut self) -> Result<Option<Bytes>, Status> {
         let limit = self.call.max_response_bytes();
         loop {
             if let Some(message) = take_message(&mut self.received, limit)? {
-                return self.call.json(&message).map(Some);
+                let id = match self.format {
+                    Format::Lines => None,
+                    Format::Events => self.call.event_id(&message),
+                };
+                return Ok(Some(self.format.message(id.as_deref(), &self.call.json(&message)?)));
             }
             match self.upstream.frame().await {
                 None => return Err(transport_status("the stream ended without a status".into())),
@@ -136,7 +141,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Feed<B> {
         }
     }
 
-    fn end(&mut self, status: Option<Status>) -> Result<Option<String>, Status> {
+    fn end(&mut self, status: Option<Status>) -> Result<Option<Bytes>, Status> {
         match status {
             Some(status) if status.code() == Code::Ok && self.received.is_empty() => {
                 self.ended = true;

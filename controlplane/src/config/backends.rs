@@ -10,6 +10,7 @@ use reqwest::Url;
 
 /// The settings of backends.
 #[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
 #[command(next_help_heading = "Backends")]
 pub struct Settings {
     /// Slurm's REST servers: NAME=URL, then `key-file=FILE` (the HS256 key of Slurm's tokens) or `token-file=FILE` (a token); several are separated by `;`

@@ -30,6 +30,9 @@ impl Event {
     }
 }
 
+/// How types of events of the audit log begin.
+pub const AUDIT: &str = "audit.";
+
 /// Types of events that somebody wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kinds(Vec<String>);
@@ -61,6 +64,13 @@ impl Kinds {
             None => kind == pattern,
         };
         self.0.is_empty() || self.0.iter().any(matches)
+    }
+
+    /// Those of the audit log, which have to be named as such; none where none is.
+    #[must_use]
+    pub fn of_audit(&self) -> Option<Self> {
+        let patterns: Vec<_> = self.0.iter().filter(|pattern| pattern.starts_with(AUDIT)).cloned().collect();
+        (!patterns.is_empty()).then_some(Self(patterns))
     }
 }
 

@@ -84,7 +84,7 @@ impl ControlPlane {
             .add_service(JoinTokenServiceServer::new(self.join_tokens.clone()))
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
             .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
-            .add_service(EventServiceServer::new(Events { log: self.events.clone() }))
+            .add_service(EventServiceServer::new(Events { log: self.events.clone(), store: store.clone() }))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
             .add_service(EnrolmentServiceServer::new(enrolment))

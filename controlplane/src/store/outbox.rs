@@ -92,8 +92,7 @@ impl Store {
         // Asked afterwards: what is gone by then may have been gone before.
         let ends = self.outbox_ends().await?;
         if sequence < ends.forgotten || sequence > ends.newest {
-            let message = "events after this cursor are gone; list what is watched, and begin anew".to_owned();
-            return Err(Error::Expired { reason: "CursorExpired", message });
+            return Err(expired());
         }
         Ok(events)
     }
@@ -123,6 +122,12 @@ impl Store {
         transaction.commit().await.doing(CONTEXT)?;
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// Says that what follows a cursor is not all there any more.
+pub(super) fn expired() -> Error {
+    let message = "events after this cursor are gone; list what is watched, and begin anew".to_owned();
+    Error::Expired { reason: "CursorExpired", message }
 }
 
 fn event(row: &AnyRow) -> Result<Event, sqlx::Error> {

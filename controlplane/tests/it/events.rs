@@ -19,6 +19,7 @@ on_both_databases!(
     people_see_what_is_theirs,
     nodes_come_and_go,
     a_bad_cursor_is_refused_and_an_expired_one_is_gone,
+    administrators_watch_the_audit_log,
 );
 
 async fn watch(http: &Http, query: &str) -> Opened {
@@ -114,9 +115,35 @@ async fn nodes_come_and_go(plane: &Plane) {
     assert_eq!((text(&down, "type"), text(&down, "resource_id")), ("node.down", text(&up, "resource_id")));
 }
 
+async fn administrators_watch_the_audit_log(plane: &Plane) {
+    let id = text(&claim(&plane.as_user(), 0).await, "id").to_owned();
+    let admin = plane.as_admin();
+    let query = format!("cursor=0&resource_id={id}&types=audit.*&types=claim.pending");
+    let seen = present(&admin, &query).await;
+    assert_eq!(types(&seen), ["claim.pending", "audit.claim"]);
+    assert_eq!((text(&seen[1], "resource"), text(&seen[1]["data"], "action")), ("audit", "CreateClaim"));
+    // Each cursor goes on behind its event, in both logs.
+    for (place, event) in seen.iter().enumerate() {
+        let rest = present(&admin, &format!("{}&cursor={}", query.replace("cursor=0&", ""), text(event, "cursor"))).await;
+        assert_eq!(rest, seen[place + 1..], "{rest:?}");
+    }
+    // A type has to be named as one of the audit log, and nobody else may name it.
+    assert_eq!(types(&present(&admin, &format!("cursor=0&resource_id={id}&types=*")).await)[..1], ["claim.pending"]);
+    let refused = plane.as_operator().get("/api/events?types=audit.claim").await.expect(403);
+    assert_eq!(text(&refused, "code"), "AdministratorsOnly");
+
+    let mut follow = watch(&admin, "?types=audit.user").await;
+    let body = serde_json::json!({"username": "watched", "password": "a good password", "role": "user"});
+    admin.post("/api/v1/users", &body).await;
+    let event = next(&mut follow).await;
+    assert_eq!((text(&event, "type"), text(&event["data"], "user")), ("audit.user", "admin"));
+    let gone = admin.get(&format!("/api/events?types=audit.*&cursor=0.{}", i64::MAX)).await.expect(410);
+    assert_eq!(text(&gone, "code"), "CursorExpired");
+}
+
 async fn a_bad_cursor_is_refused_and_an_expired_one_is_gone(plane: &Plane) {
     let user = plane.as_user();
-    for bad in ["-1", "x", "1.5", "99999999999999999999"] {
+    for bad in ["-1", "x", "1.x", "99999999999999999999"] {
         assert_eq!(text(&user.get(&format!("/api/events?cursor={bad}")).await.expect(400), "code"), "InvalidField");
     }
     assert_eq!(text(&user.get("/api/events?cursor=1000000").await.expect(410), "code"), "CursorExpired");

@@ -61,6 +61,9 @@ pub(super) fn operation(
     if options.rest.as_ref().is_some_and(|rest| rest.success_status == 204) {
         parameters.push(parameters::prefer());
     }
+    if options.rest.as_ref().is_some_and(|rest| !rest.event_id_field.is_empty()) {
+        parameters.push(parameters::last_event_id());
+    }
     let all = format!("{comment}\n{about}");
     let binding = Binding { method, rule, options: &options, comment: &all, has_path_parameters: !path.parameters.is_empty() };
     let operation = Object::default()

@@ -95,6 +95,16 @@ fn find(message: &MessageDescriptor, path: &str) -> Option<FieldDescriptor> {
     }
 }
 
+/// The header with which a client of server-sent events goes on.
+pub(super) fn last_event_id() -> Json {
+    Object::default()
+        .with("name", "Last-Event-ID")
+        .with("in", "header")
+        .with("description", "The `id` of the last event that was seen; it wins over the parameter.")
+        .with("schema", Object::default().with("type", "string"))
+        .into()
+}
+
 /// The header with which a client asks for a body where there is none by default.
 pub(super) fn prefer() -> Json {
     let words = Object::default().with("type", "string").with("enum", vec!["return=minimal", "return=representation"]);

@@ -265,6 +265,20 @@ async fn streams_are_lines_or_events() {
 }
 
 #[tokio::test]
+async fn server_sent_events_have_ids_by_which_clients_go_on() {
+    let watch = |accept: &str, last: &str| {
+        let request = Request::get("/watch?string=1").header("accept", accept).header("last-event-id", last);
+        request.body(Body::empty()).unwrap()
+    };
+    let answer = ask(&echoing(), watch("text/event-stream", "a 2.7")).await;
+    assert!(answer.text.starts_with("id: a 2.7\ndata: {") && answer.text.contains(r#""string":"a 2.7""#), "{}", answer.text);
+    let answer = ask(&echoing(), watch("application/x-ndjson", "2")).await;
+    assert!(answer.text.starts_with('{') && answer.text.contains(r#""string":"2""#), "{}", answer.text);
+    let answer = ask(&echoing(), Request::get("/watch?string=1").body(Body::empty()).unwrap()).await;
+    assert!(answer.text.contains(r#""string":"1""#), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn dropping_a_stream_cancels_it() {
     let (router, service) = gateway(Config::default());
     let mut response = router.oneshot(request(Method::GET, "/api/gpu-claims/never/watch", "")).await.unwrap();
@@ -347,8 +361,9 @@ async fn a_method_picks_among_the_statuses_of_its_contract() {
     for (picked, expected) in [("200", 200), ("204", 204), ("202", 201), ("500", 201), ("x", 201)] {
         let service = tower::service_fn(move |_: Request<tonic::body::Body>| {
             let answer = Response::builder().header("content-type", "application/grpc").header("x-http-status", picked);
-            let body = tonic::body::Body::new(Full::from(Bytes::from_static(&[0; 5])));
-            std::future::ready(Ok::<_, Infallible>(answer.header("grpc-status", "0").body(body).unwrap()))
+            let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())]);
+            let body = Full::new(Bytes::from_static(&[0; 5])).with_trailers(std::future::ready(Some(Ok(trailers))));
+            std::future::ready(Ok::<_, Infallible>(answer.body(tonic::body::Body::new(body)).unwrap()))
         });
         let gateway = router(contract::pool(), &["test.v1.ShelfService"], service, Config::default()).unwrap();
         let answer = ask(&gateway, request(Method::POST, "/plain", "{}")).await;

@@ -79,7 +79,7 @@ fn a_broken_promise_is_seen() {
     let promises = promises(&pool);
     for promise in [
         "utopia.claim.v1.ClaimService.CreateClaim is at post /api/gpu-claims body=* response_body=",
-        "utopia.claim.v1.ClaimService.CreateClaim is shown as Bare 202 []",
+        "utopia.claim.v1.ClaimService.CreateClaim is shown as Bare 202 [] []",
         "utopia.node.v1.NodeAgentService.ListContainers is at get /api/nodes/{node_id}/containers body= response_body=containers",
         "utopia.claim.v1.ClaimStatus.container_id has the key containerID",
         "utopia.claim.v1.CreateClaimRequest.spec is inlined",

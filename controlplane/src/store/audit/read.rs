@@ -80,6 +80,23 @@ impl Store {
         Ok(Page { items: items.iter().map(event).collect::<Result<_>>()?, total })
     }
 
+    /// So many events after one, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Expired`] when some of them are gone, or the log has never reached that one.
+    pub async fn audit_events_after(&self, sequence: i64, limit: i64) -> Result<Vec<StoredEvent>> {
+        const CONTEXT: &str = "load events of the audit log";
+        let query =
+            sqlx::query("select sequence, hash, payload from audit_events where sequence > $1 order by sequence limit $2");
+        let rows = query.bind(sequence).bind(limit).fetch_all(&self.read).await.doing(CONTEXT)?;
+        let events = rows.iter().map(event).collect::<Result<Vec<_>>>()?;
+        let is_whole = match events.first() {
+            Some(first) => first.sequence - 1 == sequence,
+            None => sequence <= self.audit_head().await?,
+        };
+        if is_whole { Ok(events) } else { Err(super::super::outbox::expired()) }
+    }
+
     /// One event.
     pub async fn event(&self, id: &str) -> Result<Option<StoredEvent>> {
         let query = sqlx::query("select sequence, hash, payload from audit_events where id = $1").bind(id);
