@@ -6,8 +6,9 @@
 #   backends.sh env                  print what tests are told about the servers that answer: eval "$(.ci/backends.sh env)"
 #   backends.sh with COMMAND...      start all but docker, run the command, stop what was started
 #
-# A server that already answers is used as it is and left running. Docker is started only by name, and only by root.
-# One that cannot be started is skipped, or an error with CI=true. Each is described, with its port, in .ci/backends/NAME.sh.
+# A server that already answers is used as it is and left running, and so is one that the environment names. Docker is started
+# only by name, and only by root. What cannot be started is skipped, or an error with CI=true. Each server is described, with
+# its port, in .ci/backends/NAME.sh.
 # State: UTOPIA_TEST_STATE. What .ci/test-tools.sh installed: UTOPIA_TEST_TOOLS.
 set -euo pipefail
 
@@ -15,6 +16,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 state=${UTOPIA_TEST_STATE:-${TMPDIR:-/tmp}/utopia-test-backends-$(id -u)}
 tools=${UTOPIA_TEST_TOOLS:-$root/target/test-tools}
 servers=(registry postgres slurm salt jupyterhub prometheus)
+# Runs a command in process ids of its own: all that it leaves behind ends with it.
+contained=(unshare --pid --fork --kill-child --mount-proc)
+if [[ $(id -u) != 0 ]]; then contained+=(--user --map-current-user); fi
 
 say() { printf 'backends: %s\n' "$*"; }
 
@@ -32,26 +36,23 @@ absent() {
   local package=$1 program
   shift
   for program in "$@"; do
-    command -v "$program" >/dev/null || { echo "there is no ${program##*/} ($package)" && return; }
+    command -v "$program" >/dev/null || { echo "there is no ${program##*/}, which $package brings" && return; }
   done
 }
+
+uncontained() { "${contained[@]}" true 2>/dev/null || echo "unshare cannot give it process ids of its own"; }
 
 # Runs a server in the background; its process goes to $state/<name>.pid.
 start() {
   local name=$1
   shift
   rm -f "$state/$name.broken"
-  setsid "$@" >"$state/$name.log" 2>&1 </dev/null &
+  setsid "$@" >"$state/$name.log" 2>&1 </dev/null 9>&- &
   echo "$! $(born $!)" >"$state/$name.pid"
 }
 
-# Runs what `<name>_serve` starts in the background, in process ids of its own: all that it leaves behind ends with it.
-# Once any of it has ended there is $state/<name>.broken.
-contain() {
-  local name=$1 unshare=(unshare --pid --fork --kill-child --mount-proc)
-  if [[ $(id -u) != 0 ]]; then unshare+=(--user --map-current-user); fi
-  start "$name" "${unshare[@]}" bash "$root/.ci/backends.sh" serve "$name"
-}
+# Runs what `<name>_serve` starts, in the background and contained. Once any of it has ended there is $state/<name>.broken.
+contain() { start "$1" "${contained[@]}" bash "$root/.ci/backends.sh" serve "$1"; }
 
 # Waits until `<name>_answers`, or shows why it does not.
 await() {
@@ -92,7 +93,7 @@ stop() {
     if alive "$name"; then kill -KILL "$pid"; fi
     say "$name is stopped"
   fi
-  rm -f "$state/$name.pid"
+  rm -f "$state/$name.pid" "$state/$name.broken"
 }
 
 # http_answers PORT PATH [STATUS]
@@ -114,18 +115,20 @@ prepare_state() {
   fi
 }
 
-# Sets `started` to what it had to start. All start at once.
+# Sets `started` to what it had to start. All start at once, and what another `up` starts at the same time is waited for.
 up() {
   local name lack new=()
   prepare_state
+  exec 9>"$state/lock"
+  flock 9
   for name in "$@"; do
-    if "${name}_answers"; then
+    if [[ ! -e $state/$name.broken ]] && "${name}_answers"; then
       say "$name is already running"
       continue
     fi
     lack=$("${name}_lacks")
     if [[ -n $lack ]]; then
-      skip "$name: $lack"
+      skip "$name: ${lack//$'\n'/; }"
       continue
     fi
     stop "$name"
@@ -134,6 +137,7 @@ up() {
     started=("${new[@]}")
   done
   for name in "${new[@]}"; do await "$name"; done
+  exec 9>&-
 }
 
 down() {
@@ -141,28 +145,20 @@ down() {
   for name in "$@"; do stop "$name"; done
 }
 
-# NAME=VALUE for tests, of the servers that answer.
+# NAME=VALUE for tests, of those of these servers that answer.
 settings() {
   local name
-  for name in "${servers[@]}"; do
+  for name in "$@"; do
     if "${name}_answers"; then "${name}_settings"; fi
   done
   if [[ -x $tools/webhooks/bin/python ]]; then echo "UTOPIA_TEST_WEBHOOK_PYTHON=$tools/webhooks/bin/python"; fi
 }
 
-# A setting that is already there names a server of somebody else's, and is kept.
-export_settings() {
-  local setting
-  while IFS= read -r setting; do
-    [[ -v ${setting%%=*} ]] || export "${setting?}"
-  done < <(settings)
-}
-
-# What of the servers nobody named another one for.
+# The servers that tests were told nothing about: the first of a server's settings says where it is.
 unnamed() {
   local name setting
   for name in "${servers[@]}"; do
-    setting=UTOPIA_TEST_${name^^}_URL
+    IFS='=' read -r setting _ < <("${name}_settings")
     [[ -n ${!setting:-} ]] || echo "$name"
   done
 }
@@ -185,7 +181,7 @@ case ${1:-} in
     down "$@"
     ;;
   env)
-    settings | while IFS='=' read -r setting value; do printf 'export %s=%q\n' "$setting" "$value"; done
+    settings "${servers[@]}" | while IFS='=' read -r setting value; do printf 'export %s=%q\n' "$setting" "$value"; done
     ;;
   with)
     shift
@@ -194,7 +190,7 @@ case ${1:-} in
     docker_answers || skip "docker: it does not answer"
     mapfile -t wanted < <(unnamed)
     up "${wanted[@]}"
-    export_settings
+    while IFS= read -r setting; do export "${setting?}"; done < <(settings "${wanted[@]}")
     "$@"
     ;;
   serve)

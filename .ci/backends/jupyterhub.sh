@@ -15,6 +15,7 @@ jupyterhub_settings() {
 jupyterhub_lacks() {
   absent .ci/test-tools.sh "$tools/jupyterhub/bin/jupyterhub" "$tools/jupyterhub-proxy/node_modules/.bin/configurable-http-proxy"
   absent nodejs node
+  uncontained
 }
 
 jupyterhub_up() {

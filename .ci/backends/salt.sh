@@ -17,7 +17,8 @@ salt_answers() {
 
 # The password is not for the list of processes.
 salt_ping() {
-  curl -fs -m 20 -H 'Accept: application/json' "http://127.0.0.1:$salt_port/run" -d client=local -d tgt='*' -d fun=test.ping \
+  curl -fs -m 20 -H 'Accept: application/json' "http://127.0.0.1:$salt_port/run" \
+    -d client=local -d tgt='*' -d fun=test.ping -d timeout=1 -d gather_job_timeout=1 \
     -d eauth=sharedsecret -d username=utopia -K - <<<"data = \"password=$(<"$salt/password")\""
 }
 
@@ -30,6 +31,7 @@ salt_settings() {
 salt_lacks() {
   absent .ci/test-tools.sh "$tools/salt/bin/salt-master"
   absent curl curl
+  uncontained
 }
 
 salt_up() {

@@ -11,7 +11,7 @@ slurm_answers() {
   local nodes
   http_answers "$slurm_port" /openapi 401 &&
     nodes=$(SLURM_CONF=$slurm/slurm.conf timeout 5 sinfo -h -N -p gpu -o %T 2>/dev/null) &&
-    [[ -n $nodes && ! $nodes =~ \*|unknown|down ]]
+    [[ -n $nodes && $nodes != *\** ]]
 }
 
 slurm_settings() {
@@ -26,6 +26,7 @@ slurm_lacks() {
   absent "slurmctld slurmd slurmrestd slurm-client munge" slurmctld slurmd slurmrestd sinfo munged
   if [[ -z $(find /usr/lib -name auth_jwt.so -print -quit 2>/dev/null) ]]; then echo "there is no auth_jwt.so (slurm-wlm-jwt-plugin)"; fi
   if [[ $(id -u) != 0 ]]; then echo "only root can start it"; fi
+  uncontained
 }
 
 slurm_up() {
