@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "google/api/annotations.proto",
     "utopia/api/v1/options.proto",
     "utopia/iam/v1/iam.proto",
@@ -16,6 +16,7 @@ const FILES: [&str; 15] = [
     "utopia/audit/v1/audit.proto",
     "utopia/claim/v1/claim.proto",
     "utopia/event/v1/event.proto",
+    "utopia/jupyterhub/v1/jupyterhub.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",
 ];

@@ -3,20 +3,32 @@
 //! A client knows the paths and shapes of its server; the services above know neither. Nothing is invented when a server is away.
 
 pub mod client;
+pub mod jupyterhub;
 
-use crate::{clock::Clock, config::backends::Settings};
+use crate::{clock::Clock, config::backends::Settings, error::Result};
+use jupyterhub::JupyterHub;
 
 /// The clients of the servers that settings name. Nobody is asked before somebody needs it.
 #[derive(Debug, Clone)]
-pub struct Backends {}
+pub struct Backends {
+    jupyterhub: Option<JupyterHub>,
+}
 
 impl Backends {
     /// Clients of what the settings name.
     ///
     /// # Errors
     /// When a setting makes no sense, or a file that it names cannot be read.
-    pub fn open(_settings: &Settings, _clock: &Clock) -> anyhow::Result<Self> {
-        let _http = client::http_client()?;
-        Ok(Self {})
+    pub fn open(settings: &Settings, clock: &Clock) -> anyhow::Result<Self> {
+        let http = client::http_client()?;
+        Ok(Self { jupyterhub: JupyterHub::open(settings, &http, clock)? })
+    }
+
+    /// The hub.
+    ///
+    /// # Errors
+    /// `Unavailable` (`JupyterHubNotConfigured`) when no setting names one.
+    pub fn jupyterhub(&self) -> Result<&JupyterHub> {
+        self.jupyterhub.as_ref().ok_or_else(jupyterhub::not_configured)
     }
 }

@@ -12,6 +12,7 @@ pub mod finish;
 pub mod host;
 pub mod iam;
 pub mod join_token;
+pub mod jupyterhub;
 pub mod machine;
 pub mod node;
 pub mod node_agent;

@@ -101,6 +101,13 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// An answer that is still coming, whatever the status. Dropping it hangs up.
+#[derive(Debug)]
+pub struct Opened {
+    backend: Backend,
+    response: Response,
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 enum Failure {
@@ -150,15 +157,30 @@ impl Backend {
         repeat: Repeat,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Answer> {
+        self.guarded(deadline, repeat, || async { read(self.head(request(&self.0.http)).await?).await }).await
+    }
+
+    /// Makes a call that changes nothing, and whose answer is read as it comes; the deadline is that of its head.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn open(&self, deadline: Duration, request: impl Fn(&reqwest::Client) -> RequestBuilder) -> Result<Opened> {
+        let response = self.guarded(deadline, Repeat::Allowed, || self.head(request(&self.0.http))).await?;
+        Ok(Opened { backend: self.clone(), response })
+    }
+
+    async fn guarded<T, F>(&self, deadline: Duration, repeat: Repeat, attempt: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         let began = Instant::now();
-        let attempt = || self.attempt(request(&self.0.http));
         let guarded = self.0.breaker.call(async {
             let attempts = async {
                 match repeat {
                     Repeat::Never => attempt().await,
                     Repeat::Allowed => {
                         let pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)).with_max_times(2);
-                        attempt.retry(pauses.with_jitter()).when(Failure::is_transient).await
+                        (&attempt).retry(pauses.with_jitter()).when(Failure::is_transient).await
                     }
                 }
             };
@@ -196,13 +218,13 @@ impl Backend {
         Error::Unavailable { reason: format!("{product}Refused").into(), message }
     }
 
-    async fn attempt(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+    async fn head(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| Failure::Unreachable(cause(&error)))?;
         let unavailable = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
         if unavailable.contains(&response.status()) {
             return Err(Failure::Unavailable(response.status()));
         }
-        read(response).await
+        Ok(response)
     }
 
     fn error(&self, failure: &Failure) -> Error {
@@ -233,6 +255,49 @@ impl Backend {
 
     fn health_mut(&self) -> std::sync::MutexGuard<'_, Health> {
         self.0.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Opened {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// Its headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// All that is left of it, within a deadline.
+    ///
+    /// # Errors
+    /// As [`Backend::call`].
+    pub async fn rest(self, deadline: Duration) -> Result<Answer> {
+        let rest = tokio::time::timeout(deadline, read(self.response)).await;
+        rest.unwrap_or(Err(Failure::TooSlow(deadline))).map_err(|failure| self.backend.error(&failure))
+    }
+
+    /// The next piece of its body, for which it may take so long; none when it is at its end.
+    ///
+    /// # Errors
+    /// As [`Backend::call`].
+    pub async fn chunk(&mut self, patience: Duration) -> Result<Option<Bytes>> {
+        let chunk = tokio::time::timeout(patience, self.response.chunk()).await;
+        let chunk = match chunk {
+            Ok(chunk) => chunk.map_err(|error| Failure::Unreachable(cause(&error))),
+            Err(_) => Err(Failure::TooSlow(patience)),
+        };
+        chunk.map_err(|failure| self.backend.error(&failure))
+    }
+
+    /// Says that it cannot be understood.
+    #[must_use]
+    pub fn unintelligible(&self, cause: &str) -> Error {
+        let (status, headers) = (self.response.status(), self.response.headers().clone());
+        self.backend.unintelligible(&Answer { status, headers, body: Bytes::new() }, cause)
     }
 }
 

@@ -15,6 +15,7 @@ use utopia_proto::{
         account_service_server::AccountServiceServer, api_token_service_server::ApiTokenServiceServer,
         iam_service_server::IamServiceServer, user_service_server::UserServiceServer,
     },
+    jupyterhub::v1::jupyter_hub_service_server::JupyterHubServiceServer,
     link::v1::{agent_link_server::AgentLinkServer, enrolment_service_server::EnrolmentServiceServer},
     machine::v1::machine_service_server::MachineServiceServer,
     node::v1::{
@@ -31,7 +32,8 @@ use crate::{
     link::service::LinkService,
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        event::Events, host::Hosts, iam::Iam, machine::Machines, node::Nodes, node_agent::NodeAgents, user::Users,
+        event::Events, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, node::Nodes, node_agent::NodeAgents,
+        user::Users,
     },
 };
 
@@ -70,6 +72,7 @@ impl ControlPlane {
         };
         let link =
             LinkService { hub: hub.clone(), store: store.clone(), heartbeat_interval_ms: self.config.heartbeat_interval_ms };
+        let hubs = Hubs { backends: self.backends.clone(), store: store.clone(), clock: clock.clone(), tracker: tracker.clone() };
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(utopia_proto::DESCRIPTORS)
@@ -85,6 +88,7 @@ impl ControlPlane {
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
             .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
             .add_service(EventServiceServer::new(Events { log: self.events.clone(), store: store.clone() }))
+            .add_service(JupyterHubServiceServer::new(hubs))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
             .add_service(EnrolmentServiceServer::new(enrolment))

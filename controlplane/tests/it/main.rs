@@ -15,6 +15,7 @@ mod machine;
 mod people;
 mod plane;
 mod sshd;
+mod stand_in;
 mod wait;
 
 mod accounts;
@@ -29,6 +30,7 @@ mod enrolment;
 mod events;
 mod hosts;
 mod internal;
+mod jupyterhub;
 mod limits;
 mod link;
 mod machines;

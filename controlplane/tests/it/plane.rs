@@ -134,7 +134,7 @@ pub(crate) struct Plane {
     pub(crate) running: Running,
     directory: TempDir,
     database_url: String,
-    settings: &'static [&'static str],
+    settings: Vec<String>,
 }
 
 impl Plane {
@@ -144,14 +144,17 @@ impl Plane {
     }
 
     /// Starts a control plane with settings of its own on an empty database.
-    pub(crate) async fn start_as(database_url: &str, settings: &'static [&'static str]) -> Self {
+    pub(crate) async fn start_as(database_url: &str, settings: &[&str]) -> Self {
+        let settings = settings.iter().map(ToString::to_string).collect();
         let people = People::new(database_url).await;
         Self::start_with(people, tempfile::tempdir().unwrap(), database_url.to_owned(), settings).await
     }
 
-    async fn start_with(people: People, directory: TempDir, database_url: String, settings: &'static [&'static str]) -> Self {
-        let arguments =
-            ["--database-url", &*database_url, "--seal-key", SEAL_KEY].iter().chain(settings).copied().collect::<Vec<_>>();
+    async fn start_with(people: People, directory: TempDir, database_url: String, settings: Vec<String>) -> Self {
+        let arguments = ["--database-url", &*database_url, "--seal-key", SEAL_KEY]
+            .into_iter()
+            .chain(settings.iter().map(String::as_str))
+            .collect::<Vec<_>>();
         let running = Running::start(config(&directory, &arguments)).await;
         Self { people, http: Http::new(running.started.http_addr), running, directory, database_url, settings }
     }
@@ -159,7 +162,7 @@ impl Plane {
     /// Starts another beside it, on the same database.
     pub(crate) async fn beside(&self) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self::start_with(self.people.clone(), directory, self.database_url.clone(), self.settings).await
+        Self::start_with(self.people.clone(), directory, self.database_url.clone(), self.settings.clone()).await
     }
 
     /// Stops it and starts another on the same database and data directory.

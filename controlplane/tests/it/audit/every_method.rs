@@ -1,5 +1,6 @@
 //! Every audited method of the contract, called once with success. A method that is new in the contract has to be added here.
 
+mod jupyterhub;
 mod machines;
 mod people;
 
@@ -134,7 +135,9 @@ impl Tour<'_> {
 }
 
 pub(super) async fn every_audited_method_leaves_one_event(url: &str) {
-    let plane = Plane::start_as(url, &["--development"]).await;
+    let hub = jupyterhub::Settings::new().await;
+    let settings = ["--development"].into_iter().chain(hub.arguments()).collect::<Vec<_>>();
+    let plane = Plane::start_as(url, &settings).await;
     let node = Machine::new("n1", 1).join(&plane).await;
     let policies = Policies::from_descriptors(&utopia_proto::descriptor_pool());
     let log = Log::new(&plane).await;
@@ -149,6 +152,7 @@ pub(super) async fn every_audited_method_leaves_one_event(url: &str) {
     tour.accounts().await;
     tour.users().await;
     tour.api_tokens().await;
+    tour.jupyterhub().await;
     tour.ends().await;
     plane.stop().await;
 }
