@@ -6,12 +6,12 @@ slurm_port=${UTOPIA_TEST_SLURM_PORT:-16820}
 slurm_users=("${UTOPIA_TEST_SLURM_USER:-utopia-test}" "${UTOPIA_TEST_SLURM_OTHER_USER:-utopia-test-other}")
 slurm=$state/slurm
 
-# slurmrestd wants a token for everything, and both nodes have to have told of themselves.
+# slurmrestd wants a token for everything, and both nodes have to have told of themselves: a star marks one that is silent.
 slurm_answers() {
   local nodes
   http_answers "$slurm_port" /openapi 401 &&
     nodes=$(SLURM_CONF=$slurm/slurm.conf timeout 5 sinfo -h -N -p gpu -o %T 2>/dev/null) &&
-    [[ -n $nodes && $nodes != *\** ]]
+    [[ -n $nodes && ! $nodes =~ \*|unknown ]]
 }
 
 slurm_settings() {

@@ -215,6 +215,8 @@ impl Store {
         delete.bind(&id).execute(&mut *transaction).await.doing(CONTEXT)?;
         let change = Change::deleted(&id, json!({ "hostname": hostname, "force": force }));
         audit::append(&mut transaction, trail, change, now).await?;
+        // One row is both.
+        events.push(event("host.deleted", id.clone(), &hostname));
         events.push(event("node.deleted", id, &hostname));
         outbox::append(&mut transaction, &events, now).await.doing(CONTEXT)?;
         self.commit_events(transaction).await.doing(CONTEXT)?;

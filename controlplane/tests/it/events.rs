@@ -105,14 +105,20 @@ async fn people_see_what_is_theirs(plane: &Plane) {
 
 async fn nodes_come_and_go(plane: &Plane) {
     let readonly = plane.http.with_token(&plane.people.readonly.token);
-    let mut events = watch(&readonly, "?types=node.*").await;
+    let mut events = watch(&readonly, "?types=node.*&types=host.deleted").await;
     let node = Machine::new("n1", 1).join(plane).await;
     let agent = Agent::scripted(plane, &node, hesitate).await;
     let up = next(&mut events).await;
     assert_eq!((text(&up, "type"), text(&up["data"], "hostname")), ("node.up", "n1"));
     drop(agent);
     let down = next(&mut events).await;
-    assert_eq!((text(&down, "type"), text(&down, "resource_id")), ("node.down", text(&up, "resource_id")));
+    let id = text(&up, "resource_id");
+    assert_eq!((text(&down, "type"), text(&down, "resource_id")), ("node.down", id));
+    plane.as_admin().delete(&format!("/api/v1/hosts/{id}")).await.expect(204);
+    for kind in ["host.deleted", "node.deleted"] {
+        let deleted = next(&mut events).await;
+        assert_eq!((text(&deleted, "type"), text(&deleted, "resource_id")), (kind, id));
+    }
 }
 
 async fn administrators_watch_the_audit_log(plane: &Plane) {
