@@ -22,6 +22,7 @@ pub mod ssh;
 pub mod store;
 pub mod telemetry;
 mod upkeep;
+pub mod webhooks;
 
 pub use authority::issue_gateway_certificate;
 pub use config::Config;

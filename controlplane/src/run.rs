@@ -50,6 +50,7 @@ use crate::{
     store::{self, Store},
     telemetry::Metrics,
     upkeep::{self, Upkeep},
+    webhooks::Webhooks,
 };
 
 /// How long what was asked before a shutdown may take.
@@ -109,6 +110,7 @@ struct ControlPlane {
     changes: Changes,
     events: EventLog,
     backends: Backends,
+    webhooks: Webhooks,
     authority: Arc<Authority>,
     server_names: Vec<String>,
     join_tokens: JoinTokens,
@@ -148,6 +150,8 @@ impl ControlPlane {
         let changes = Changes::default();
         let events = EventLog::open(store.clone()).await?;
         let backends = Backends::open(&config.backends, &clock)?;
+        let allowed = &config.backends.webhook_allow_private;
+        let webhooks = Webhooks::new(store.clone(), sealer.clone(), clock.clone(), allowed)?;
         let agent_tokens = AgentTokens::new(store.clone());
         Ok(Self {
             config,
@@ -161,6 +165,7 @@ impl ControlPlane {
             changes,
             events,
             backends,
+            webhooks,
             authority,
             server_names,
             join_tokens,
@@ -300,6 +305,7 @@ impl ControlPlane {
         };
         tracker.spawn(driver.run(cancel.clone()));
         tracker.spawn(self.events.clone().follow(cancel.clone()));
+        self.webhooks.spawn(self.events.clone(), tracker, cancel);
         tracker.spawn(self.sessions.clone().note_use(cancel.clone()));
         let upkeep = Upkeep {
             store: self.store.clone(),

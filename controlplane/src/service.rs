@@ -18,3 +18,4 @@ pub mod node;
 pub mod node_agent;
 pub mod user;
 pub mod validate;
+pub mod webhook;

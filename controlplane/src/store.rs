@@ -9,6 +9,7 @@ mod api_tokens;
 mod audit;
 mod batch;
 mod claims;
+mod deliveries;
 mod enrolment;
 mod gpus;
 mod hosts;
@@ -26,6 +27,7 @@ mod row;
 mod sessions;
 mod signing_keys;
 mod users;
+mod webhooks;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -41,6 +43,7 @@ pub use self::{
     admission::{AdmitError, Admitted, NewClaim},
     api_tokens::MAX_API_TOKENS,
     audit::{EventFilter, StoredEvent},
+    deliveries::{Claimed, NewDelivery, Settled},
     enrolment::{EnrolError, EnrolNode},
     hosts::{HostChange, HostEntry, NewAgentToken},
     join_tokens::NewJoinToken,
@@ -54,6 +57,7 @@ pub use self::{
     sessions::Revocation,
     signing_keys::{KeptSecret, SigningKey},
     users::DeletedUser,
+    webhooks::MAX_WEBHOOKS,
 };
 use crate::error::{Error, Result};
 

@@ -1,5 +1,5 @@
 //! Slow housekeeping: the server's certificate is replaced in time, nodes that were announced and never enrolled are forgotten,
-//! and so are credentials that have expired; the audit log and the log of events keep to their retention.
+//! and so are credentials that have expired; the audit log, the log of events and the deliveries of webhooks keep to their retention.
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -14,6 +14,9 @@ const CERTIFICATE_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24)
 
 /// How long an announced node is remembered.
 const PENDING_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a delivery of a webhook is remembered after it ended.
+const DELIVERY_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -51,6 +54,7 @@ impl Upkeep {
             self.limits.shrink();
             self.forget_events(now, &cancel).await;
             self.forget_outbox(now, &cancel).await;
+            self.forget_deliveries(now, &cancel).await;
             self.forget_credentials(now).await;
             if now >= replace_at {
                 let replaced =
@@ -87,6 +91,24 @@ impl Upkeep {
                 Ok(ControlFlow::Break(())) => break,
                 Err(error) => {
                     tracing::warn!(%error, "old events could not be removed");
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Ends deliveries that were tried for long enough, and removes those that ended long ago, in small steps that let others write.
+    async fn forget_deliveries(&self, now: Timestamp, cancel: &CancellationToken) {
+        let given_up = self.store.give_up_deliveries(now).await;
+        if let Err(error) = given_up {
+            tracing::warn!(%error, "old deliveries of webhooks could not be given up");
+        }
+        while !cancel.is_cancelled() {
+            match self.store.forget_deliveries(now - DELIVERY_RETENTION).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "old deliveries of webhooks could not be removed");
                     break;
                 }
             }

@@ -336,18 +336,25 @@ pub fn not_configured(product: &'static str, setting: &str) -> Error {
     Error::Unavailable { reason: format!("{product}NotConfigured").into(), message }
 }
 
-/// The client of all servers. Redirects are not followed: none of these servers needs them, and they would carry credentials elsewhere.
+/// The client of all servers.
 ///
 /// # Errors
 /// When it cannot be made.
 pub fn http_client() -> anyhow::Result<reqwest::Client> {
+    Ok(client_builder()?.build()?)
+}
+
+/// The beginning of a client. Redirects are not followed: none of these servers needs them, and they would carry credentials elsewhere.
+///
+/// # Errors
+/// When the system has no certificates.
+pub fn client_builder() -> anyhow::Result<reqwest::ClientBuilder> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = rustls_platform_verifier::Verifier::new(provider.clone())?;
     let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let tls = tls.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none());
-    let client = client.connect_timeout(CONNECT_TIMEOUT).user_agent(concat!("utopia/", env!("CARGO_PKG_VERSION")));
-    Ok(client.build()?)
+    Ok(client.connect_timeout(CONNECT_TIMEOUT).user_agent(concat!("utopia/", env!("CARGO_PKG_VERSION"))))
 }
 
 async fn read(mut response: Response) -> Result<Answer, Failure> {
@@ -363,7 +370,7 @@ async fn read(mut response: Response) -> Result<Answer, Failure> {
 }
 
 /// The innermost source: the layers above repeat the URL and say less.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let innermost = std::iter::successors(Some(error), |error| error.source()).last();
     innermost.map_or_else(String::new, ToString::to_string)
 }

@@ -59,11 +59,16 @@ impl Kinds {
     /// Whether this type is among them.
     #[must_use]
     pub fn contain(&self, kind: &str) -> bool {
-        let matches = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(beginning) => kind.starts_with(beginning),
-            None => kind == pattern,
-        };
-        self.0.is_empty() || self.0.iter().any(matches)
+        self.0.is_empty() || self.0.iter().any(|pattern| matches(pattern, kind))
+    }
+}
+
+/// Whether a pattern names this type.
+#[must_use]
+pub fn matches(pattern: &str, kind: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => kind.starts_with(beginning),
+        None => kind == pattern,
     }
 
     /// Those of the audit log, which have to be named as such; none where none is.

@@ -23,6 +23,7 @@ use utopia_proto::{
         node_service_server::NodeServiceServer,
     },
     policy::Policies,
+    webhook::v1::webhook_service_server::WebhookServiceServer,
 };
 
 use super::ControlPlane;
@@ -33,7 +34,7 @@ use crate::{
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
         event::Events, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, node::Nodes, node_agent::NodeAgents,
-        user::Users,
+        user::Users, webhook::WebhookServer,
     },
 };
 
@@ -89,6 +90,7 @@ impl ControlPlane {
             .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
             .add_service(EventServiceServer::new(Events { log: self.events.clone(), store: store.clone() }))
             .add_service(JupyterHubServiceServer::new(hubs))
+            .add_service(WebhookServiceServer::new(self.webhook_server()))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
             .add_service(EnrolmentServiceServer::new(enrolment))
@@ -102,6 +104,15 @@ impl ControlPlane {
         let (admission, writer) = Admission::new();
         tracker.spawn(writer.run(self.store.clone(), background.clone()));
         admission
+    }
+
+    fn webhook_server(&self) -> WebhookServer {
+        WebhookServer {
+            store: self.store.clone(),
+            sealer: self.sealer.clone(),
+            webhooks: self.webhooks.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     fn hosts(&self, tracker: &TaskTracker) -> Hosts {

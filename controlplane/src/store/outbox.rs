@@ -107,10 +107,14 @@ impl Store {
     }
 
     /// Removes events that are older than a time, the oldest first, and no more than a good number at once. Goes on for as long as
-    /// there are more.
+    /// there are more. What webhooks have not had yet stays.
     pub async fn forget_outbox(&self, before: Timestamp) -> Result<ControlFlow<()>> {
         const CONTEXT: &str = "remove old events";
-        let oldest = sqlx::query("select sequence, at from outbox order by sequence limit $1").bind(FORGET);
+        let oldest = sqlx::query(
+            "select sequence, at from outbox where sequence <= (select sequence from webhook_cursor where id = 1) \
+             order by sequence limit $1",
+        );
+        let oldest = oldest.bind(FORGET);
         let Some(last) = row::last_before(&oldest.fetch_all(&self.read).await.doing(CONTEXT)?, before).doing(CONTEXT)? else {
             return Ok(ControlFlow::Break(()));
         };

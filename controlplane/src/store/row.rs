@@ -7,6 +7,7 @@ use sqlx::{Row as _, any::AnyRow};
 use utopia_proto::{
     claim::v1::ClaimPhase,
     machine::v1::{MachineRole, MachineStatus},
+    webhook::v1::DeliveryStatus,
 };
 use uuid::Uuid;
 
@@ -126,6 +127,15 @@ pub(super) fn machine_role(row: &AnyRow, column: &str) -> Result<MachineRole> {
         "worker" => Ok(MachineRole::Worker),
         "etcd" => Ok(MachineRole::Etcd),
         "registry" => Ok(MachineRole::Registry),
+        word => Err(decode_error(column, UnknownWord(word.to_owned()))),
+    }
+}
+
+pub(super) fn delivery_status(row: &AnyRow, column: &str) -> Result<DeliveryStatus> {
+    match row.try_get(column)? {
+        "pending" => Ok(DeliveryStatus::Pending),
+        "delivered" => Ok(DeliveryStatus::Delivered),
+        "failed" => Ok(DeliveryStatus::Failed),
         word => Err(decode_error(column, UnknownWord(word.to_owned()))),
     }
 }

@@ -12,3 +12,4 @@ mod open;
 mod outbox;
 mod people;
 mod placement;
+mod webhooks;

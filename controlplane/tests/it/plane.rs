@@ -167,7 +167,13 @@ impl Plane {
 
     /// Stops it and starts another on the same database and data directory.
     pub(crate) async fn restart(self) -> Self {
-        let Self { people, running, directory, database_url, settings, .. } = self;
+        let settings = self.settings;
+        self.restart_as(settings).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn restart_as(self, settings: &'static [&'static str]) -> Self {
+        let Self { people, running, directory, database_url, .. } = self;
         running.stop().await;
         Self::start_with(people, directory, database_url, settings).await
     }

@@ -3,6 +3,7 @@
 mod jupyterhub;
 mod machines;
 mod people;
+mod webhooks;
 
 use std::collections::BTreeSet;
 
@@ -153,6 +154,7 @@ pub(super) async fn every_audited_method_leaves_one_event(url: &str) {
     tour.users().await;
     tour.api_tokens().await;
     tour.jupyterhub().await;
+    tour.webhooks().await;
     tour.ends().await;
     plane.stop().await;
 }
