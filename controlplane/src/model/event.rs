@@ -61,6 +61,13 @@ impl Kinds {
     pub fn contain(&self, kind: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|pattern| matches(pattern, kind))
     }
+
+    /// Those of the audit log, which have to be named as such; none where none is.
+    #[must_use]
+    pub fn of_audit(&self) -> Option<Self> {
+        let patterns: Vec<_> = self.0.iter().filter(|pattern| pattern.starts_with(AUDIT)).cloned().collect();
+        (!patterns.is_empty()).then_some(Self(patterns))
+    }
 }
 
 /// Whether a pattern names this type.
@@ -69,13 +76,6 @@ pub fn matches(pattern: &str, kind: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => kind.starts_with(beginning),
         None => kind == pattern,
-    }
-
-    /// Those of the audit log, which have to be named as such; none where none is.
-    #[must_use]
-    pub fn of_audit(&self) -> Option<Self> {
-        let patterns: Vec<_> = self.0.iter().filter(|pattern| pattern.starts_with(AUDIT)).cloned().collect();
-        (!patterns.is_empty()).then_some(Self(patterns))
     }
 }
 
