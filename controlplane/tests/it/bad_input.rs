@@ -49,12 +49,14 @@ impl Contract {
         let user = json!({"username": format!("u{}", Uuid::new_v4().simple()), "password": "correct horse"});
         let machine =
             json!({"name": "m1", "ip_address": "192.0.2.1", "user": "root", "password": "a password", "role": "worker"});
+        let webhook = json!({"url": "https://receiver.invalid/", "events": ["*"], "paused": true});
         let ids = BTreeMap::from([
             ("/api/gpu-claims", text(&claim(&admin, 0).await, "id").to_owned()),
             ("/api/nodes", Machine::new("n1", 1).join(plane).await.id),
             ("/api/join-tokens", created("/api/join-tokens", json!({}), "id").await),
             ("/api/roles", "user".to_owned()),
             ("/api/v1/hosts", created("/api/v1/hosts", json!({"name": "h1"}), "host_id").await),
+            ("/api/webhooks", created("/api/webhooks", webhook, "id").await),
             ("/api/v1/users", created("/api/v1/users", user, "id").await),
             ("/api/v1/machines", created("/api/v1/machines", machine, "id").await),
             ("/api/v1/tokens", created("/api/v1/tokens", json!({"name": "script"}), "id").await),
