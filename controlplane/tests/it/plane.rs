@@ -167,12 +167,16 @@ impl Plane {
 
     /// Stops it and starts another on the same database and data directory.
     pub(crate) async fn restart(self) -> Self {
-        let settings = self.settings;
-        self.restart_as(settings).await
+        let settings = self.settings.clone();
+        self.restart_with(settings).await
     }
 
     /// The same, with other settings.
-    pub(crate) async fn restart_as(self, settings: &'static [&'static str]) -> Self {
+    pub(crate) async fn restart_as(self, settings: &[&str]) -> Self {
+        self.restart_with(settings.iter().map(ToString::to_string).collect()).await
+    }
+
+    async fn restart_with(self, settings: Vec<String>) -> Self {
         let Self { people, running, directory, database_url, .. } = self;
         running.stop().await;
         Self::start_with(people, directory, database_url, settings).await

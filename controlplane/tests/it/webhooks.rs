@@ -41,7 +41,6 @@ mod with_receivers {
     );
 }
 
-
 /// Receivers here are on the loopback.
 const ALLOW: &[&str] = &["--webhook-allow-private", "127.0.0.0/8"];
 
