@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "google/api/annotations.proto",
     "utopia/api/v1/options.proto",
     "utopia/iam/v1/iam.proto",
@@ -17,6 +17,7 @@ const FILES: [&str; 17] = [
     "utopia/claim/v1/claim.proto",
     "utopia/event/v1/event.proto",
     "utopia/jupyterhub/v1/jupyterhub.proto",
+    "utopia/salt/v1/salt.proto",
     "utopia/webhook/v1/webhook.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",

@@ -4,14 +4,17 @@
 
 pub mod client;
 pub mod jupyterhub;
+pub mod salt;
 
 use crate::{clock::Clock, config::backends::Settings, error::Result};
 use jupyterhub::JupyterHub;
+use salt::Salt;
 
 /// The clients of the servers that settings name. Nobody is asked before somebody needs it.
 #[derive(Debug, Clone)]
 pub struct Backends {
     jupyterhub: Option<JupyterHub>,
+    salt: Option<Salt>,
 }
 
 impl Backends {
@@ -21,7 +24,7 @@ impl Backends {
     /// When a setting makes no sense, or a file that it names cannot be read.
     pub fn open(settings: &Settings, clock: &Clock) -> anyhow::Result<Self> {
         let http = client::http_client()?;
-        Ok(Self { jupyterhub: JupyterHub::open(settings, &http, clock)? })
+        Ok(Self { jupyterhub: JupyterHub::open(settings, &http, clock)?, salt: Salt::open(settings, &http, clock)? })
     }
 
     /// The hub.
@@ -30,5 +33,13 @@ impl Backends {
     /// `Unavailable` (`JupyterHubNotConfigured`) when no setting names one.
     pub fn jupyterhub(&self) -> Result<&JupyterHub> {
         self.jupyterhub.as_ref().ok_or_else(jupyterhub::not_configured)
+    }
+
+    /// salt-api.
+    ///
+    /// # Errors
+    /// `Unavailable` (`SaltNotConfigured`) when no setting names one.
+    pub fn salt(&self) -> Result<&Salt> {
+        self.salt.as_ref().ok_or_else(salt::not_configured)
     }
 }

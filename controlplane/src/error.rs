@@ -15,6 +15,14 @@ pub enum Error {
         /// Its id or name.
         name: String,
     },
+    /// No such thing at a server of others.
+    #[error("{message}")]
+    Absent {
+        /// A stable word.
+        reason: &'static str,
+        /// A sentence.
+        message: String,
+    },
     /// It is there already.
     #[error("{message}")]
     AlreadyExists {
@@ -137,7 +145,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::NotFound { .. } => Code::NotFound,
+            Self::NotFound { .. } | Self::Absent { .. } => Code::NotFound,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
             Self::Invalid { .. } | Self::Missing { .. } => Code::InvalidArgument,
             Self::FailedPrecondition { .. } => Code::FailedPrecondition,
@@ -165,7 +173,8 @@ impl From<Error> for Status {
                 utopia_proto::status::retry_after(error.code(), reason, &message, *after)
             }
             Error::Exhausted { reason, retry_after: None, .. } => status(reason, None),
-            Error::AlreadyExists { reason, .. }
+            Error::Absent { reason, .. }
+            | Error::AlreadyExists { reason, .. }
             | Error::Expired { reason, .. }
             | Error::Unauthenticated { reason, .. }
             | Error::Denied { reason, .. } => status(reason, None),

@@ -16,6 +16,7 @@ pub mod jupyterhub;
 pub mod machine;
 pub mod node;
 pub mod node_agent;
+pub mod salt;
 pub mod user;
 pub mod validate;
 pub mod webhook;

@@ -23,6 +23,7 @@ use utopia_proto::{
         node_service_server::NodeServiceServer,
     },
     policy::Policies,
+    salt::v1::salt_service_server::SaltServiceServer,
     webhook::v1::webhook_service_server::WebhookServiceServer,
 };
 
@@ -34,7 +35,7 @@ use crate::{
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
         event::Events, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, node::Nodes, node_agent::NodeAgents,
-        user::Users, webhook::WebhookServer,
+        salt::SaltStack, user::Users, webhook::WebhookServer,
     },
 };
 
@@ -65,6 +66,8 @@ impl ControlPlane {
         };
         let machines =
             Machines { store: store.clone(), sealer: self.sealer.clone(), checker: checker.clone(), clock: clock.clone() };
+        let salt =
+            SaltStack { backends: self.backends.clone(), store: store.clone(), clock: clock.clone(), tracker: tracker.clone() };
         let enrolment = Enrolment {
             store: store.clone(),
             hub: hub.clone(),
@@ -93,6 +96,7 @@ impl ControlPlane {
             .add_service(WebhookServiceServer::new(self.webhook_server()))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
+            .add_service(SaltServiceServer::new(salt))
             .add_service(EnrolmentServiceServer::new(enrolment))
             .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
             .add_service(reflection().build_v1()?)

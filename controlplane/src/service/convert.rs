@@ -96,16 +96,18 @@ pub fn claim(claim: Claim, node_name: String) -> claim::Claim {
 #[must_use]
 pub fn structure(object: Option<&Map<String, Value>>) -> Struct {
     let fields = object.into_iter().flatten();
-    Struct { fields: fields.map(|(key, value)| (key.clone(), wire_value(value))).collect() }
+    Struct { fields: fields.map(|(key, value)| (key.clone(), self::value(value))).collect() }
 }
 
-fn wire_value(value: &Value) -> WireValue {
+/// Any JSON.
+#[must_use]
+pub fn value(value: &Value) -> WireValue {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
         Value::Bool(value) => Kind::BoolValue(*value),
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
         Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(values) => Kind::ListValue(ListValue { values: values.iter().map(wire_value).collect() }),
+        Value::Array(values) => Kind::ListValue(ListValue { values: values.iter().map(self::value).collect() }),
         Value::Object(object) => Kind::StructValue(structure(Some(object))),
     };
     WireValue { kind: Some(kind) }

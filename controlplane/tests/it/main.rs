@@ -39,6 +39,7 @@ mod node_loss;
 mod node_operations;
 mod nodes;
 mod process;
+mod salt;
 mod sealing;
 mod standard_services;
 mod tokens;

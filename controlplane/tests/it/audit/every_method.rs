@@ -111,7 +111,8 @@ impl Tour<'_> {
         assert_eq!(event["old_value"]["node_id"], json!(node.id));
     }
 
-    /// Methods of which no call was looked at must be such as nobody serves.
+    /// Methods of which no call was looked at must be such as nobody serves, or as need a server of others, of which there is none here:
+    /// their own tests look at the log.
     async fn ends(self) {
         let channel = self.plane.channel().await;
         let pool = utopia_proto::descriptor_pool();
@@ -119,7 +120,10 @@ impl Tour<'_> {
         for path in methods.map(|method| grpc_path(&method)) {
             if self.policies.audit(&path).is_some() && !self.seen.contains(&path) {
                 let answer = call(&channel, Some(&self.plane.people.admin.token), &path, Bytes::new()).await;
-                assert_eq!(answer.err().map(|status| status.code()), Some(Code::Unimplemented), "{path} is not called here");
+                let is_served = answer.err().is_none_or(|status| {
+                    status.code() != Code::Unimplemented && !utopia_proto::status::reason(&status).ends_with("NotConfigured")
+                });
+                assert!(!is_served, "{path} is not called here");
             }
         }
         let links = chain(self.plane, 0).await;
