@@ -82,10 +82,11 @@ impl Master {
         Self { url: salt.url.clone(), token, client }
     }
 
-    async fn wheel(&self, function: &str, kwarg: Json) {
-        let call = json!([{"client": "wheel", "fun": function, "kwarg": kwarg}]);
+    async fn wheel(&self, function: &str, arguments: Json) {
+        let mut call = json!({"client": "wheel", "fun": function});
+        call.as_object_mut().unwrap().extend(arguments.as_object().cloned().unwrap());
         let request = self.client.post(&self.url).header("accept", "application/json").header("x-auth-token", &self.token);
-        let answer: Json = request.json(&call).send().await.unwrap().json().await.unwrap();
+        let answer: Json = request.json(&[call]).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["return"][0]["data"]["success"], true, "{function}: {answer}");
     }
 }
