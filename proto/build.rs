@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 18] = [
+const FILES: &[&str] = &[
     "google/api/annotations.proto",
     "utopia/api/v1/options.proto",
     "utopia/iam/v1/iam.proto",
@@ -19,6 +19,7 @@ const FILES: [&str; 18] = [
     "utopia/jupyterhub/v1/jupyterhub.proto",
     "utopia/salt/v1/salt.proto",
     "utopia/webhook/v1/webhook.proto",
+    "utopia/monitoring/v1/monitoring.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",
 ];

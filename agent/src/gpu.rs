@@ -81,6 +81,8 @@ pub struct GpuSample {
     pub memory_clock_mhz: u32,
     /// Uncorrected memory errors since the driver was loaded; absent without ECC.
     pub ecc_errors: Option<u64>,
+    /// The last Xid error that the driver told since the agent started; 0 before the first. It is there beside a fault as well.
+    pub xid: u32,
     /// Processes that use it.
     pub processes: Vec<u32>,
     /// Why the readings are missing.

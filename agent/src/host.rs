@@ -11,6 +11,13 @@ use std::{
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 use tracing::warn;
 
+mod network;
+
+use network::Network;
+
+/// Where the kernel lists network interfaces: those of the namespace that the agent is in.
+const INTERFACES: &str = "/proc/net/dev";
+
 /// What the machine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostFacts {
@@ -43,12 +50,17 @@ pub struct HostSample {
     pub load_average: f64,
     /// Seconds since the machine started.
     pub uptime_seconds: u64,
+    /// Bytes received per second since the sample before, on all interfaces but the loopback.
+    pub network_in: f32,
+    /// Bytes sent per second.
+    pub network_out: f32,
 }
 
 /// Reads the machine.
 pub struct Host {
     data_dir: PathBuf,
     system: Mutex<Option<System>>,
+    network: Mutex<Network>,
 }
 
 impl Host {
@@ -59,7 +71,7 @@ impl Host {
             .with_cpu(CpuRefreshKind::nothing().with_usage())
             .with_memory(MemoryRefreshKind::nothing().with_ram());
         let system = System::new_with_specifics(kinds).inspect_err(|error| warn!(?error, "CPU and memory cannot be read")).ok();
-        Self { data_dir, system: Mutex::new(system) }
+        Self { data_dir, system: Mutex::new(system), network: Mutex::new(Network::new(INTERFACES.into())) }
     }
 
     /// What the machine is. What cannot be found out is empty or 0.
@@ -85,6 +97,7 @@ impl Host {
             system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
         }
         let system = system.as_ref();
+        let network = self.network.lock().unwrap_or_else(PoisonError::into_inner).rates();
         HostSample {
             cpu_usage_percent: system.map_or(0.0, |system| system.global_cpu_usage().clamp(0.0, 100.0)),
             memory_total_bytes: system.map_or(0, System::total_memory),
@@ -92,6 +105,8 @@ impl Host {
             disk_usage_percent: self.disk().map_or(0.0, |disk| disk.usage_percent()),
             load_average: System::load_average().map_or(0.0, |load| load.one),
             uptime_seconds: System::uptime().unwrap_or_default(),
+            network_in: network.received,
+            network_out: network.sent,
         }
     }
 

@@ -4,10 +4,12 @@
 
 pub mod client;
 pub mod jupyterhub;
+pub mod prometheus;
 pub mod salt;
 
 use crate::{clock::Clock, config::backends::Settings, error::Result};
 use jupyterhub::JupyterHub;
+use prometheus::Prometheus;
 use salt::Salt;
 
 /// The clients of the servers that settings name. Nobody is asked before somebody needs it.
@@ -15,6 +17,7 @@ use salt::Salt;
 pub struct Backends {
     jupyterhub: Option<JupyterHub>,
     salt: Option<Salt>,
+    prometheus: Option<Prometheus>,
 }
 
 impl Backends {
@@ -24,7 +27,11 @@ impl Backends {
     /// When a setting makes no sense, or a file that it names cannot be read.
     pub fn open(settings: &Settings, clock: &Clock) -> anyhow::Result<Self> {
         let http = client::http_client()?;
-        Ok(Self { jupyterhub: JupyterHub::open(settings, &http, clock)?, salt: Salt::open(settings, &http, clock)? })
+        Ok(Self {
+            jupyterhub: JupyterHub::open(settings, &http, clock)?,
+            prometheus: Prometheus::open(settings, &http, clock),
+            salt: Salt::open(settings, &http, clock)?,
+        })
     }
 
     /// The hub.
@@ -33,6 +40,12 @@ impl Backends {
     /// `Unavailable` (`JupyterHubNotConfigured`) when no setting names one.
     pub fn jupyterhub(&self) -> Result<&JupyterHub> {
         self.jupyterhub.as_ref().ok_or_else(jupyterhub::not_configured)
+    }
+
+    /// The Prometheus that keeps the history of metrics, where a setting names one.
+    #[must_use]
+    pub fn prometheus(&self) -> Option<&Prometheus> {
+        self.prometheus.as_ref()
     }
 
     /// salt-api.

@@ -69,6 +69,10 @@ pub struct Config {
     #[arg(long, env = "UTOPIA_HEARTBEAT_INTERVAL_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=60_000), value_name = "MS")]
     pub heartbeat_interval_ms: u32,
 
+    /// Milliseconds between two samples of what nodes and GPUs do, for the history
+    #[arg(long, env = "UTOPIA_METRICS_INTERVAL_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=60_000), value_name = "MS")]
+    pub metrics_interval_ms: u32,
+
     /// Seconds after which a host without an agent is offline when it has sent no heartbeat
     #[arg(long, env = "UTOPIA_HOST_OFFLINE_AFTER_SECONDS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=86_400), value_name = "SECONDS")]
     pub host_offline_after_seconds: u32,
@@ -150,6 +154,12 @@ impl Config {
     pub fn machine_check_interval(&self) -> Option<Duration> {
         let seconds = u64::from(self.machine_check_interval_seconds);
         (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// The time between two samples for the history.
+    #[must_use]
+    pub fn metrics_interval(&self) -> Duration {
+        Duration::from_millis(self.metrics_interval_ms.into())
     }
 
     /// How long agents' certificates live.

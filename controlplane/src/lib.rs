@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod link;
 pub mod model;
+pub mod monitoring;
 pub mod reconcile;
 mod run;
 pub mod seal;

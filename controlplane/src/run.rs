@@ -43,6 +43,7 @@ use crate::{
     events::EventLog,
     link::{Hub, Reports, liveness},
     model::audit::Trail,
+    monitoring::history::History,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
     seal::Sealer,
     server::{Peers, Room, Server},
@@ -111,6 +112,7 @@ struct ControlPlane {
     events: EventLog,
     backends: Backends,
     webhooks: Webhooks,
+    history: History,
     authority: Arc<Authority>,
     server_names: Vec<String>,
     join_tokens: JoinTokens,
@@ -152,6 +154,7 @@ impl ControlPlane {
         let backends = Backends::open(&config.backends, &clock)?;
         let allowed = &config.backends.webhook_allow_private;
         let webhooks = Webhooks::new(store.clone(), sealer.clone(), clock.clone(), allowed)?;
+        let history = History::new(backends.prometheus(), &store, &clock);
         let agent_tokens = AgentTokens::new(store.clone());
         Ok(Self {
             config,
@@ -166,6 +169,7 @@ impl ControlPlane {
             events,
             backends,
             webhooks,
+            history,
             authority,
             server_names,
             join_tokens,
@@ -306,6 +310,9 @@ impl ControlPlane {
         tracker.spawn(driver.run(cancel.clone()));
         tracker.spawn(self.events.clone().follow(cancel.clone()));
         self.webhooks.spawn(self.events.clone(), tracker, cancel);
+        let (sampler, keeper) = self.history.keepers(&self.hub, self.config.metrics_interval());
+        tracker.spawn(sampler.run(cancel.clone()));
+        tracker.spawn(keeper.run(cancel.clone()));
         tracker.spawn(self.sessions.clone().note_use(cancel.clone()));
         let upkeep = Upkeep {
             store: self.store.clone(),

@@ -14,6 +14,7 @@ pub mod iam;
 pub mod join_token;
 pub mod jupyterhub;
 pub mod machine;
+pub mod monitoring;
 pub mod node;
 pub mod node_agent;
 pub mod salt;

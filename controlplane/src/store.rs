@@ -24,6 +24,7 @@ mod outbox;
 mod placement;
 mod roles;
 mod row;
+mod series;
 mod sessions;
 mod signing_keys;
 mod users;
@@ -45,6 +46,7 @@ pub use self::{
     audit::{EventFilter, StoredEvent},
     deliveries::{Claimed, NewDelivery, Settled},
     enrolment::{EnrolError, EnrolNode},
+    gpus::GpuHealth,
     hosts::{HostChange, HostEntry, NewAgentToken},
     join_tokens::NewJoinToken,
     limit_usage::Usage,
@@ -54,6 +56,7 @@ pub use self::{
     open::Options,
     outbox::OutboxEnds,
     placement::{PlaceOutcome, Placement, StatusChange, Waiting},
+    series::SeriesChunk,
     sessions::Revocation,
     signing_keys::{KeptSecret, SigningKey},
     users::DeletedUser,

@@ -72,6 +72,7 @@ impl Machine {
                 usage_percent: if busy { 90.0 + wobble } else { 0.0 },
                 temperature_c: if busy { 71 } else { 34 },
                 power_milliwatts: if busy { 640_000 } else { 68_000 },
+                has_ecc: true,
                 ..GpuReading::default()
             }
         });
@@ -83,6 +84,8 @@ impl Machine {
             load_average: 4.0 + wobble,
             uptime_seconds: 86_400 + sequence,
             runtime_ready: true,
+            network_in: 1_024_000.0 * wobble,
+            network_out: 512_000.0 * wobble,
             gpus: gpus.collect(),
         })
     }

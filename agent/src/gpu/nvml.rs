@@ -206,6 +206,7 @@ fn sample(device: &Device<'_>) -> GpuSample {
         sm_clock_mhz: reader.get(device.clock_info(Clock::SM)).unwrap_or_default(),
         memory_clock_mhz: reader.get(device.clock_info(Clock::Memory)).unwrap_or_default(),
         ecc_errors: reader.get(ecc),
+        xid: 0,
         processes: processes(&mut reader, device),
         fault: None,
     };

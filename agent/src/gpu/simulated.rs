@@ -49,6 +49,7 @@ fn gpu(index: u32, machine_id: &str) -> Gpu {
         sm_clock_mhz: 300,
         memory_clock_mhz: 405,
         ecc_errors: Some(0),
+        xid: 0,
         processes: Vec::new(),
         fault: None,
     };

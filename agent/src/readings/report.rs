@@ -47,6 +47,8 @@ impl Reading {
             load_average: self.host.load_average as f32,
             uptime_seconds: self.host.uptime_seconds,
             runtime_ready,
+            network_in: self.host.network_in,
+            network_out: self.host.network_out,
             gpus: self.gpus.iter().map(link_gpu).collect(),
         }
     }
@@ -75,6 +77,9 @@ fn link_gpu(gpu: &GpuReading) -> LinkGpu {
         foreign_use: gpu.used_by.foreign,
         faulty: gpu.sample.fault.is_some(),
         locally_allocated: gpu.used_by.locally,
+        has_ecc: gpu.sample.ecc_errors.is_some(),
+        ecc_errors: gpu.sample.ecc_errors.map_or(0, |errors| u32::try_from(errors).unwrap_or(u32::MAX)),
+        xid: gpu.sample.xid,
     }
 }
 

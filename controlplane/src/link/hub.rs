@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -43,6 +43,8 @@ struct Inner {
     nodes: RwLock<HashMap<Uuid, Known>>,
     last_epoch: AtomicU64,
     change: Notify,
+    /// Somebody's GPUs can be read or used otherwise than before.
+    gpus_changed: AtomicBool,
     metrics: Arc<Metrics>,
     facts: mpsc::Sender<(Uuid, Hello)>,
 }
@@ -54,6 +56,8 @@ pub struct Known {
     pub hostname: Arc<str>,
     /// What it last reported of the machine. Whoever wants to read that finds it in the store.
     pub facts: Fingerprint,
+    /// Memory of the machine, as last reported.
+    pub memory_bytes: u64,
     /// As last reported, by index.
     pub gpus: Arc<[Gpu]>,
     /// Since when it has been connected, or not; in the future while it is awaited after a start.
@@ -67,8 +71,15 @@ impl Hub {
     #[must_use]
     pub fn new(clock: Clock, metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<(Uuid, Hello)>) {
         let (facts, changed_facts) = mpsc::channel(FACTS_QUEUE);
-        let inner =
-            Inner { clock, nodes: RwLock::default(), last_epoch: AtomicU64::new(0), change: Notify::new(), metrics, facts };
+        let inner = Inner {
+            clock,
+            nodes: RwLock::default(),
+            last_epoch: AtomicU64::new(0),
+            change: Notify::new(),
+            gpus_changed: AtomicBool::new(false),
+            metrics,
+            facts,
+        };
         (Self(Arc::new(inner)), changed_facts)
     }
 
@@ -80,6 +91,7 @@ impl Hub {
             known.entry(node.id).or_insert_with(|| Known {
                 hostname: node.hostname.into(),
                 facts: Fingerprint::of(&node.facts),
+                memory_bytes: node.facts.memory_bytes,
                 gpus: Gpu::list(node.gpus),
                 changed_at: awaited_until,
                 session: None,
@@ -193,6 +205,16 @@ impl Hub {
         self.0.change.notify_one();
     }
 
+    /// Says that the GPUs of a node can be read or used otherwise than before.
+    pub(super) fn note_gpus_changed(&self) {
+        self.0.gpus_changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was said since this was asked last.
+    pub(super) fn take_gpus_changed(&self) -> bool {
+        self.0.gpus_changed.swap(false, Ordering::Relaxed)
+    }
+
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -239,6 +261,7 @@ impl Known {
         if let Some(facts) = hello.facts {
             self.hostname = facts.hostname.as_str().into();
             self.facts = Fingerprint::of(&facts);
+            self.memory_bytes = facts.memory_bytes;
         }
         self.gpus = Gpu::list(hello.gpus);
         true

@@ -1,8 +1,9 @@
-//! Writes down, every few seconds and in one batch, which nodes were heard of, which came up or went down, and facts that changed during
-//! a session.
+//! Writes down, every few seconds and in one batch, which nodes were heard of, which came up or went down, which GPUs became faulty or
+//! recovered, and facts that changed during a session.
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,12 +14,15 @@ use utopia_proto::link::v1::Hello;
 use uuid::Uuid;
 
 use super::{Hub, Reports};
-use crate::{error::Result, store::Store};
+use crate::{
+    error::Result,
+    store::{GpuHealth, Store},
+};
 
 /// How often it is written down when nodes were last seen.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often it is looked which nodes came up or went down.
+/// How often it is looked which nodes came up or went down, and which GPUs became faulty or recovered.
 const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs until cancelled, and writes once more then.
@@ -35,6 +39,10 @@ pub async fn run(hub: Hub, reports: Reports, store: Store, mut facts: mpsc::Rece
             _ = presence.tick() => {
                 if let Err(error) = write_presence(&hub, &store, &mut up).await {
                     tracing::warn!(%error, "which nodes are up could not be written");
+                }
+                if hub.take_gpus_changed() && let Err(error) = write_faults(&hub, &store).await {
+                    tracing::warn!(%error, "which GPUs are faulty could not be written");
+                    hub.note_gpus_changed();
                 }
             }
             Some((node_id, hello)) = facts.recv() => write_facts(&hub, &store, node_id, hello).await,
@@ -88,6 +96,38 @@ async fn write_presence(hub: &Hub, store: &Store, up: &mut Option<HashSet<Uuid>>
         } else {
             known_up.remove(&id)
         };
+    }
+    Ok(())
+}
+
+/// Writes down which GPUs of connected nodes became faulty or recovered.
+async fn write_faults(hub: &Hub, store: &Store) -> Result<()> {
+    let known = store.faulty_gpus().await?;
+    let mut changes = Vec::new();
+    for (node_id, node) in hub.nodes() {
+        let Some(session) = node.session else { continue };
+        let view = session.view();
+        let readings = view.heartbeat.iter().flat_map(|heartbeat| &heartbeat.gpus);
+        for (gpu, reading) in node.gpus.iter().zip(readings) {
+            if reading.faulty != known.contains(&gpu.uuid) {
+                let (uuid, hostname) = (gpu.uuid.clone(), Arc::clone(&node.hostname));
+                changes.push(GpuHealth { uuid, node_id, hostname, is_faulty: reading.faulty, xid: reading.xid });
+            }
+        }
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    for GpuHealth { uuid, hostname, is_faulty, xid, .. } in &changes {
+        if *is_faulty {
+            tracing::warn!(gpu = %uuid, %hostname, xid, "GPU is faulty");
+        } else {
+            tracing::info!(gpu = %uuid, %hostname, "GPU has recovered");
+        }
+    }
+    if store.set_gpus_faulty(&changes, hub.now()).await? < changes.len() {
+        // A GPU that was told of a moment ago is not written yet.
+        hub.note_gpus_changed();
     }
     Ok(())
 }

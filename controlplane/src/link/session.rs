@@ -168,8 +168,8 @@ impl View {
 
     fn note_heartbeat(&mut self, heartbeat: Heartbeat) -> bool {
         let is_same = |known: &Heartbeat| {
-            let gpus = known.gpus.iter().map(usable);
-            known.runtime_ready == heartbeat.runtime_ready && gpus.eq(heartbeat.gpus.iter().map(usable))
+            let gpus = known.gpus.iter().map(state);
+            known.runtime_ready == heartbeat.runtime_ready && gpus.eq(heartbeat.gpus.iter().map(state))
         };
         let changed = !self.heartbeat.as_ref().is_some_and(is_same);
         self.heartbeat = Some(heartbeat);
@@ -177,9 +177,9 @@ impl View {
     }
 }
 
-/// Whether a reading allows its GPU to be given away.
-fn usable(gpu: &GpuReading) -> bool {
-    !gpu.faulty && !gpu.foreign_use && !gpu.locally_allocated
+/// Whether a reading allows its GPU to be given away, and whether it is one.
+fn state(gpu: &GpuReading) -> (bool, bool) {
+    (!gpu.faulty && !gpu.foreign_use && !gpu.locally_allocated, gpu.faulty)
 }
 
 /// The response stream of a session; dropping it ends the session.
@@ -207,7 +207,11 @@ impl SessionStream {
         let changed = match frame.frame {
             Some(Frame::Heartbeat(heartbeat)) => {
                 answer = Some(control_frame::Frame::HeartbeatAck(HeartbeatAck { sequence: heartbeat.sequence }));
-                session.view().note_heartbeat(heartbeat)
+                let changed = session.view().note_heartbeat(heartbeat);
+                if changed {
+                    self.hub.note_gpus_changed();
+                }
+                changed
             }
             Some(Frame::Container(state)) => session.note_container(state),
             Some(Frame::Inventory(inventory)) => session.view().note_inventory(inventory),

@@ -18,6 +18,7 @@ use utopia_proto::{
     jupyterhub::v1::jupyter_hub_service_server::JupyterHubServiceServer,
     link::v1::{agent_link_server::AgentLinkServer, enrolment_service_server::EnrolmentServiceServer},
     machine::v1::machine_service_server::MachineServiceServer,
+    monitoring::v1::monitoring_service_server::MonitoringServiceServer,
     node::v1::{
         join_token_service_server::JoinTokenServiceServer, node_agent_service_server::NodeAgentServiceServer,
         node_service_server::NodeServiceServer,
@@ -34,8 +35,8 @@ use crate::{
     link::service::LinkService,
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        event::Events, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, node::Nodes, node_agent::NodeAgents,
-        salt::SaltStack, user::Users, webhook::WebhookServer,
+        event::Events, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, monitoring::Monitoring, node::Nodes,
+        node_agent::NodeAgents, salt::SaltStack, user::Users, webhook::WebhookServer,
     },
 };
 
@@ -94,6 +95,7 @@ impl ControlPlane {
             .add_service(EventServiceServer::new(Events { log: self.events.clone(), store: store.clone() }))
             .add_service(JupyterHubServiceServer::new(hubs))
             .add_service(WebhookServiceServer::new(self.webhook_server()))
+            .add_service(MonitoringServiceServer::new(self.monitoring()))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
             .add_service(SaltServiceServer::new(salt))
@@ -117,6 +119,11 @@ impl ControlPlane {
             webhooks: self.webhooks.clone(),
             clock: self.clock.clone(),
         }
+    }
+
+    fn monitoring(&self) -> Monitoring {
+        let interval = self.config.metrics_interval();
+        Monitoring { hub: self.hub.clone(), store: self.store.clone(), history: self.history.clone(), interval }
     }
 
     fn hosts(&self, tracker: &TaskTracker) -> Hosts {

@@ -3,8 +3,6 @@
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use jiff::Timestamp;
-use prost_types::Timestamp as WireTimestamp;
 use serde_json::Value;
 use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::audit::v1::{
@@ -96,7 +94,7 @@ fn filter(query: ListAuditEventsRequest) -> Result<EventFilter> {
         AuditResult::Failure => "failure",
         AuditResult::Denied => "denied",
     };
-    let (from, before) = (time("start_time", query.start_time)?, time("end_time", query.end_time)?);
+    let (from, before) = (convert::time("start_time", query.start_time)?, convert::time("end_time", query.end_time)?);
     if let (Some(from), Some(before)) = (from, before)
         && from >= before
     {
@@ -104,11 +102,6 @@ fn filter(query: ListAuditEventsRequest) -> Result<EventFilter> {
     }
     let ListAuditEventsRequest { event_type: resource, resource_id, action, user, .. } = query;
     Ok(EventFilter { resource, resource_id, action, user, result, from, before })
-}
-
-fn time(field: &'static str, time: Option<WireTimestamp>) -> Result<Option<Timestamp>> {
-    let time = time.map(|time| Timestamp::new(time.seconds, time.nanos)).transpose();
-    time.map_err(|_| Error::invalid(field, "must be a time"))
 }
 
 /// An event as its payload tells it.

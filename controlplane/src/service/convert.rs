@@ -5,12 +5,28 @@ use prost_types::{ListValue, Struct, Timestamp as WireTimestamp, Value as WireVa
 use serde_json::{Map, Value};
 use utopia_proto::{claim::v1 as claim, iam::v1 as iam, node::v1 as node};
 
+use crate::error::{Error, Result};
 use crate::model::{Claim, JoinToken, Role, RolePolicy, User, people::ApiToken};
 
 /// A point in time.
 #[must_use]
 pub fn timestamp(at: Timestamp) -> WireTimestamp {
     WireTimestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
+
+/// A point in time, from milliseconds since 1970.
+#[must_use]
+pub fn milliseconds(at_ms: i64) -> Option<WireTimestamp> {
+    Timestamp::from_millisecond(at_ms).ok().map(timestamp)
+}
+
+/// A point in time that a caller sent.
+///
+/// # Errors
+/// `Invalid` when there is no such time.
+pub fn time(field: &'static str, time: Option<WireTimestamp>) -> Result<Option<Timestamp>> {
+    let time = time.map(|time| Timestamp::new(time.seconds, time.nanos)).transpose();
+    time.map_err(|_| Error::invalid(field, "must be a time"))
 }
 
 /// A person.

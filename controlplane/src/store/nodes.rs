@@ -137,7 +137,8 @@ impl Store {
         Ok(nodes)
     }
 
-    /// Writes down what the agent said of its machine. GPUs are only written when they changed. False when there is no such node.
+    /// Writes down what the agent said of its machine. GPUs are only written when they changed, with an event
+    /// for each that came or went. False when there is no such node.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a GPU without a usable UUID.
@@ -149,8 +150,9 @@ impl Store {
         if query.execute(&mut *transaction).await.doing(CONTEXT)?.rows_affected() == 0 {
             return Ok(false);
         }
-        gpus::replace(&mut transaction, id, gpus).await?;
-        transaction.commit().await.doing(CONTEXT)?;
+        let events = gpus::replace(&mut transaction, id, &facts.hostname, gpus).await?;
+        outbox::append(&mut transaction, &events, now).await.doing(CONTEXT)?;
+        self.commit_events(transaction).await.doing(CONTEXT)?;
         Ok(true)
     }
 

@@ -35,6 +35,7 @@ mod jupyterhub;
 mod limits;
 mod link;
 mod machines;
+mod monitoring;
 mod node_loss;
 mod node_operations;
 mod nodes;

@@ -135,6 +135,7 @@ fn heartbeat(sequence: u64) -> agent_frame::Frame {
         usage_percent: 90.0 + wobble,
         temperature_c: 71,
         power_milliwatts: 640_000,
+        has_ecc: true,
         ..GpuReading::default()
     };
     agent_frame::Frame::Heartbeat(Heartbeat {
@@ -145,6 +146,8 @@ fn heartbeat(sequence: u64) -> agent_frame::Frame {
         load_average: 4.0 + wobble,
         uptime_seconds: 86_400 + 5 * sequence,
         runtime_ready: true,
+        network_in: 1_024_000.0 + wobble,
+        network_out: 512_000.0 + wobble,
         gpus: vec![gpu; 8],
     })
 }
