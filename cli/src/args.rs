@@ -8,6 +8,7 @@ mod tokens;
 mod users;
 mod value;
 mod watch;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub(crate) use tokens::{CreateToken, TokensCommand};
 pub(crate) use users::{ChangePassword, CreateUser, UsersCommand};
 pub(crate) use value::{EnvVar, Head, Label, Moment, Port, Seconds, Size, Volume};
 pub(crate) use watch::WatchEvents;
+pub(crate) use webhooks::{CreateWebhook, ListDeliveries, Redeliver, SecretSource, UpdateWebhook, WebhooksCommand};
 
 const FIRST_STEPS: &str = "\
 First steps on one machine:
@@ -120,6 +122,9 @@ pub(crate) enum Command {
     Tokens(TokensCommand),
     /// Follow what happens: to claims, nodes and hosts
     Watch(WatchEvents),
+    /// Webhooks: events, sent to a URL of yours (operators)
+    #[command(subcommand, alias = "webhook")]
+    Webhooks(WebhooksCommand),
     /// The audit log: who changed what, and the proof that nobody touched it (administrators)
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -14,6 +14,7 @@ mod tokens;
 mod up;
 mod users;
 mod watch;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +50,7 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Users(command) => users::run(Context::new(global)?, command).await,
         Command::Tokens(command) => tokens::run(&Context::new(global)?, command).await,
         Command::Watch(watch) => watch::run(&Context::new(global)?, watch).await,
+        Command::Webhooks(command) => webhooks::run(&Context::new(global)?, command).await,
         Command::Audit(command) => audit::run(&Context::new(global)?, command).await,
         Command::Config(command) => config::run(Context::new(global)?, command),
     }

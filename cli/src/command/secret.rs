@@ -1,4 +1,4 @@
-//! Passwords and private keys that come from outside. They are never arguments: those are seen by everybody on the machine.
+//! Passwords, private keys and secrets that come from outside. They are never arguments: those are seen by everybody on the machine.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write as _};
@@ -64,6 +64,15 @@ pub(super) fn first_line() -> anyhow::Result<String> {
 pub(super) fn first_line_of(path: &Path) -> anyhow::Result<String> {
     let read = || line(BufReader::new(File::open(path)?));
     read().with_context(|| format!("read the password from {}", path.display()))
+}
+
+/// The first line of a file, or of standard input for `-`, that has the secret of a webhook.
+pub(super) fn line_of(path: &Path) -> anyhow::Result<String> {
+    let read = || match path.to_str() {
+        Some("-") => first_line(),
+        Some(_) | None => line(BufReader::new(File::open(path)?)),
+    };
+    read().with_context(|| format!("read the secret from {}", path.display()))
 }
 
 /// The whole content of a file, or of standard input for `-`.

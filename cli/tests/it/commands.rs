@@ -10,6 +10,7 @@ mod nodes;
 mod tokens;
 mod users;
 mod watch;
+mod webhooks;
 
 use crate::fake_api::FakeApi;
 use crate::invoke::Shell;
@@ -31,6 +32,8 @@ async fn help_teaches_the_first_steps() {
         (&["machines", "create"], "--private-key-file ~/.ssh/id_ed25519"),
         (&["machines", "update"], "aiinfra machines update web-1"),
         (&["machines", "status"], "aiinfra machines status web-1 maintenance"),
+        (&["webhooks", "create"], "aiinfra webhooks create https://"),
+        (&["webhooks", "update"], "--pause"),
         (&["audit", "list"], "aiinfra audit list --since 2h"),
         (&["audit", "verify"], "aiinfra audit verify --head 1234:"),
     ] {
@@ -57,6 +60,9 @@ async fn a_command_that_cannot_be_understood_is_exit_code_2() {
         &["users", "create", "bob", "--role", "root"],
         &["machines", "update", "web-1"],
         &["machines", "status", "web-1", "in-use"],
+        &["webhooks", "create", "https://example.com"],
+        &["webhooks", "update", "w"],
+        &["webhooks", "update", "w", "--pause", "--resume"],
         &["audit", "verify", "--head", "7"],
         &["audit", "list", "--all", "--page", "2"],
         &["audit", "list", "--since", "yesterday"],
