@@ -6,6 +6,7 @@ mod event;
 mod host;
 mod iam;
 mod machine;
+mod salt;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub(crate) use event::LogEvent;
 pub(crate) use host::{Host, HostGpu, HostGpuList, HostList, HostToken, Maintenance};
 pub(crate) use iam::{Account, AccountList, ApiToken, ApiTokenList};
 pub(crate) use machine::{Machine, MachineList};
+pub(crate) use salt::{Deployment, Minion, MinionList, MinionResult, SaltJob, StateResult};
 pub(crate) use webhook::{Delivery, DeliveryList, Webhook, WebhookList};
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,6 +4,7 @@ mod audit;
 mod claims;
 mod hosts;
 mod machines;
+mod salt;
 mod tokens;
 mod users;
 mod value;
@@ -21,6 +22,7 @@ pub(crate) use audit::{AuditCommand, ListEvents, VerifyChain};
 pub(crate) use claims::{ClaimsCommand, CreateClaim, WaitForClaim};
 pub(crate) use hosts::{CreateHost, HostsCommand, MaintenanceCommand, UpdateHost};
 pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
+pub(crate) use salt::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
 pub(crate) use tokens::{CreateToken, TokensCommand};
 pub(crate) use users::{ChangePassword, CreateUser, UsersCommand};
 pub(crate) use value::{EnvVar, Head, Label, Moment, Port, Seconds, Size, Volume};
@@ -120,6 +122,9 @@ pub(crate) enum Command {
     /// API tokens: credentials for scripts
     #[command(subcommand, alias = "token")]
     Tokens(TokensCommand),
+    /// SaltStack: the minions, functions and states on them
+    #[command(subcommand)]
+    Salt(SaltCommand),
     /// Follow what happens: to claims, nodes and hosts
     Watch(WatchEvents),
     /// Webhooks: events, sent to a URL of yours (operators)

@@ -103,6 +103,11 @@ impl Client {
         self.call(self.request(Method::POST, path).json(body)).await
     }
 
+    /// A call that the server may take long for.
+    pub(crate) async fn post_within(&self, timeout: Duration, path: &[&str], body: &Value) -> Result<Value, Error> {
+        self.call_within(timeout, self.request(Method::POST, path).json(body)).await
+    }
+
     pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Error> {
         self.call(self.request(Method::PUT, path).json(body)).await
     }
@@ -137,9 +142,13 @@ impl Client {
         }
     }
 
-    /// The result of a call; null for an answer without a body.
     async fn call(&self, request: RequestBuilder) -> Result<Value, Error> {
-        let response = self.send(request.timeout(REQUEST_TIMEOUT)).await?;
+        self.call_within(REQUEST_TIMEOUT, request).await
+    }
+
+    /// The result of a call; null for an answer without a body.
+    async fn call_within(&self, timeout: Duration, request: RequestBuilder) -> Result<Value, Error> {
+        let response = self.send(request.timeout(timeout)).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }

@@ -9,6 +9,7 @@ mod listing;
 mod login;
 mod machines;
 mod nodes;
+mod salt;
 mod secret;
 mod tokens;
 mod up;
@@ -49,6 +50,7 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Machines(command) => machines::run(&Context::new(global)?, command).await,
         Command::Users(command) => users::run(Context::new(global)?, command).await,
         Command::Tokens(command) => tokens::run(&Context::new(global)?, command).await,
+        Command::Salt(command) => salt::run(&Context::new(global)?, command).await,
         Command::Watch(watch) => watch::run(&Context::new(global)?, watch).await,
         Command::Webhooks(command) => webhooks::run(&Context::new(global)?, command).await,
         Command::Audit(command) => audit::run(&Context::new(global)?, command).await,

@@ -7,6 +7,7 @@ mod lists;
 mod login;
 mod machines;
 mod nodes;
+mod salt;
 mod tokens;
 mod users;
 mod watch;
@@ -32,6 +33,8 @@ async fn help_teaches_the_first_steps() {
         (&["machines", "create"], "--private-key-file ~/.ssh/id_ed25519"),
         (&["machines", "update"], "aiinfra machines update web-1"),
         (&["machines", "status"], "aiinfra machines status web-1 maintenance"),
+        (&["salt", "run"], "aiinfra salt run 'node*' test.ping"),
+        (&["salt", "deploy"], "aiinfra salt deploy 'node*' slurm.compute"),
         (&["webhooks", "create"], "aiinfra webhooks create https://"),
         (&["webhooks", "update"], "--pause"),
         (&["audit", "list"], "aiinfra audit list --since 2h"),

@@ -37,7 +37,7 @@ pub struct Settings {
     #[arg(long, env = "UTOPIA_SALT_EAUTH", default_value = "pam", value_name = "NAME")]
     pub salt_eauth: String,
 
-    /// Functions that may run on minions; `grains.*` is all of a module
+    /// Functions that may run on minions; `grains.*` is all of a module, but for what runs anything itself, as `test.cross_test`
     #[arg(
         long,
         env = "UTOPIA_SALT_ALLOW",
