@@ -20,6 +20,8 @@ const FILES: &[&str] = &[
     "utopia/salt/v1/salt.proto",
     "utopia/webhook/v1/webhook.proto",
     "utopia/monitoring/v1/monitoring.proto",
+    "utopia/slurm/v1/slurm.proto",
+    "utopia/gpu/v1/gpu.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",
 ];

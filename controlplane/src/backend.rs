@@ -6,11 +6,10 @@ pub mod client;
 pub mod jupyterhub;
 pub mod prometheus;
 pub mod salt;
+pub mod slurm;
 
+use self::{jupyterhub::JupyterHub, prometheus::Prometheus, salt::Salt, slurm::Slurm};
 use crate::{clock::Clock, config::backends::Settings, error::Result};
-use jupyterhub::JupyterHub;
-use prometheus::Prometheus;
-use salt::Salt;
 
 /// The clients of the servers that settings name. Nobody is asked before somebody needs it.
 #[derive(Debug, Clone)]
@@ -18,6 +17,7 @@ pub struct Backends {
     jupyterhub: Option<JupyterHub>,
     salt: Option<Salt>,
     prometheus: Option<Prometheus>,
+    slurm: Slurm,
 }
 
 impl Backends {
@@ -30,6 +30,7 @@ impl Backends {
         Ok(Self {
             jupyterhub: JupyterHub::open(settings, &http, clock)?,
             prometheus: Prometheus::open(settings, &http, clock),
+            slurm: Slurm::open(settings, &http, clock)?,
             salt: Salt::open(settings, &http, clock)?,
         })
     }
@@ -54,5 +55,11 @@ impl Backends {
     /// `Unavailable` (`SaltNotConfigured`) when no setting names one.
     pub fn salt(&self) -> Result<&Salt> {
         self.salt.as_ref().ok_or_else(salt::not_configured)
+    }
+
+    /// The clusters of Slurm; perhaps none.
+    #[must_use]
+    pub fn slurm(&self) -> &Slurm {
+        &self.slurm
     }
 }

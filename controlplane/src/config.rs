@@ -1,6 +1,7 @@
 //! The settings of a control plane: flags with environment names.
 
 pub mod backends;
+pub mod slurm;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

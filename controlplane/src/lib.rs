@@ -23,6 +23,7 @@ pub mod ssh;
 pub mod store;
 pub mod telemetry;
 mod upkeep;
+mod watcher;
 pub mod webhooks;
 
 pub use authority::issue_gateway_certificate;

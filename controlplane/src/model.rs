@@ -7,6 +7,7 @@ pub mod host;
 pub mod machine;
 pub mod people;
 pub mod selector;
+pub mod slurm;
 pub mod webhook;
 
 use std::{fmt, str::FromStr};

@@ -52,6 +52,7 @@ use crate::{
     telemetry::Metrics,
     upkeep::{self, Upkeep},
     webhooks::Webhooks,
+    watcher::Watcher,
 };
 
 /// How long what was asked before a shutdown may take.
@@ -314,6 +315,7 @@ impl ControlPlane {
         tracker.spawn(sampler.run(cancel.clone()));
         tracker.spawn(keeper.run(cancel.clone()));
         tracker.spawn(self.sessions.clone().note_use(cancel.clone()));
+        self.spawn_watchers(tracker, cancel);
         let upkeep = Upkeep {
             store: self.store.clone(),
             clock: self.clock.clone(),
@@ -325,6 +327,20 @@ impl ControlPlane {
             event_retention: self.config.event_retention(),
         };
         tracker.spawn(upkeep.run(cancel.clone()));
+    }
+
+    /// Follows the jobs of every cluster of Slurm.
+    fn spawn_watchers(&self, tracker: &TaskTracker, cancel: &CancellationToken) {
+        for cluster in self.backends.slurm().clusters() {
+            let watcher = Watcher {
+                cluster: cluster.clone(),
+                users: self.backends.slurm().users().clone(),
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+                interval: Duration::from_secs(self.config.backends.slurm_poll_seconds.into()),
+            };
+            tracker.spawn(watcher.run(cancel.clone()));
+        }
     }
 
     fn plan_settings(&self) -> plan::Settings {

@@ -27,6 +27,7 @@ mod row;
 mod series;
 mod sessions;
 mod signing_keys;
+mod slurm_jobs;
 mod users;
 mod webhooks;
 
@@ -59,6 +60,7 @@ pub use self::{
     series::SeriesChunk,
     sessions::Revocation,
     signing_keys::{KeptSecret, SigningKey},
+    slurm_jobs::ObservedJob,
     users::DeletedUser,
     webhooks::MAX_WEBHOOKS,
 };

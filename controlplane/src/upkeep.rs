@@ -18,6 +18,9 @@ const PENDING_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// How long a delivery of a webhook is remembered after it ended.
 const DELIVERY_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How long a job of Slurm is remembered after its last change.
+const JOB_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_mins(10);
 
@@ -55,6 +58,7 @@ impl Upkeep {
             self.forget_events(now, &cancel).await;
             self.forget_outbox(now, &cancel).await;
             self.forget_deliveries(now, &cancel).await;
+            self.forget_jobs(now).await;
             self.forget_credentials(now).await;
             if now >= replace_at {
                 let replaced =
@@ -64,6 +68,15 @@ impl Upkeep {
                     Err(error) => tracing::error!(%error, "the server's certificate could not be replaced"),
                 }
             }
+        }
+    }
+
+    /// Forgets some of the jobs of Slurm that ended long ago; the rest the next time.
+    async fn forget_jobs(&self, now: Timestamp) {
+        match self.store.forget_slurm_jobs(now - JOB_LIFETIME).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "old jobs of Slurm are forgotten"),
+            Err(error) => tracing::warn!(%error, "old jobs of Slurm could not be forgotten"),
         }
     }
 

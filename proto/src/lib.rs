@@ -44,4 +44,6 @@ package!(event, "The log of events.", "/utopia.event.v1.rs");
 package!(salt, "SaltStack.", "/utopia.salt.v1.rs");
 package!(webhook, "Webhooks.", "/utopia.webhook.v1.rs");
 package!(monitoring, "Metrics now and before.", "/utopia.monitoring.v1.rs");
+package!(slurm, "Slurm's clusters, jobs and nodes.", "/utopia.slurm.v1.rs");
+package!(gpu, "The GPUs of the fleet.", "/utopia.gpu.v1.rs");
 package!(link, "The agents' link and enrolment.", "/utopia.link.v1.rs", "/link/utopia.link.v1.rs");

@@ -8,18 +8,24 @@ use clap::Args;
 use ipnet::IpNet;
 use reqwest::Url;
 
+use super::slurm;
+
 /// The settings of backends.
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "Backends")]
 pub struct Settings {
-    /// Slurm's REST servers: NAME=URL, then `key-file=FILE` (the HS256 key of Slurm's tokens) or `token-file=FILE` (a token); several are separated by `;`
+    /// Slurm's REST servers: NAME=URL, then `key-file=FILE` (the HS256 key of Slurm's tokens) or `token-file=FILE` (a token), and `user=NAME` (as whom jobs and nodes are read, else root); several are separated by `;`
     #[arg(long, env = "UTOPIA_SLURM", value_delimiter = ';', value_name = "NAME=URL key-file=FILE")]
-    pub slurm: Vec<String>,
+    pub slurm: Vec<slurm::Server>,
 
-    /// Slurm's users by ours: NAME=SLURM_NAME; whoever is not named has the same name there
+    /// Slurm's users by ours: NAME=SLURM_NAME; whoever is not named has the same name there, but nobody is root or a service so
     #[arg(long, env = "UTOPIA_SLURM_USERS", value_delimiter = ',', value_name = "NAME=SLURM_NAME,…")]
-    pub slurm_users: Vec<String>,
+    pub slurm_users: Vec<slurm::UserMapping>,
+
+    /// Seconds between two looks at Slurm's jobs
+    #[arg(long, env = "UTOPIA_SLURM_POLL_SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3600), value_name = "SECONDS")]
+    pub slurm_poll_seconds: u32,
 
     /// Where salt-api is
     #[arg(long, env = "UTOPIA_SALT_URL", value_name = "URL")]

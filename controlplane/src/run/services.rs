@@ -10,6 +10,7 @@ use utopia_proto::{
     claim::v1::claim_service_server::ClaimServiceServer,
     codec::MAX_FRAME_BYTES,
     event::v1::event_service_server::EventServiceServer,
+    gpu::v1::gpu_service_server::GpuServiceServer,
     host::v1::host_service_server::HostServiceServer,
     iam::v1::{
         account_service_server::AccountServiceServer, api_token_service_server::ApiTokenServiceServer,
@@ -26,6 +27,7 @@ use utopia_proto::{
     policy::Policies,
     salt::v1::salt_service_server::SaltServiceServer,
     webhook::v1::webhook_service_server::WebhookServiceServer,
+    slurm::v1::slurm_service_server::SlurmServiceServer,
 };
 
 use super::ControlPlane;
@@ -35,8 +37,8 @@ use crate::{
     link::service::LinkService,
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        event::Events, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, monitoring::Monitoring, node::Nodes,
-        node_agent::NodeAgents, salt::SaltStack, user::Users, webhook::WebhookServer,
+        event::Events, gpu::Gpus, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, monitoring::Monitoring, node::Nodes,
+        node_agent::NodeAgents, salt::SaltStack, slurm::SlurmServer, user::Users, webhook::WebhookServer,
     },
 };
 
@@ -69,6 +71,9 @@ impl ControlPlane {
             Machines { store: store.clone(), sealer: self.sealer.clone(), checker: checker.clone(), clock: clock.clone() };
         let salt =
             SaltStack { backends: self.backends.clone(), store: store.clone(), clock: clock.clone(), tracker: tracker.clone() };
+        let slurm = self.backends.slurm();
+        let gpus = Gpus { store: store.clone(), hub: hub.clone(), slurm: slurm.clone() };
+        let slurm = SlurmServer { slurm: slurm.clone(), store: store.clone(), clock: clock.clone() };
         let enrolment = Enrolment {
             store: store.clone(),
             hub: hub.clone(),
@@ -99,6 +104,8 @@ impl ControlPlane {
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
             .add_service(SaltServiceServer::new(salt))
+            .add_service(SlurmServiceServer::new(slurm))
+            .add_service(GpuServiceServer::new(gpus))
             .add_service(EnrolmentServiceServer::new(enrolment))
             .add_service(AgentLinkServer::new(link).max_decoding_message_size(MAX_FRAME_BYTES))
             .add_service(reflection().build_v1()?)

@@ -29,6 +29,12 @@ pub fn time(field: &'static str, time: Option<WireTimestamp>) -> Result<Option<T
     time.map_err(|_| Error::invalid(field, "must be a time"))
 }
 
+/// Memory in GiB, rounded, with the unit that the API writes.
+#[must_use]
+pub fn gibibytes(mebibytes: i64) -> String {
+    format!("{}GB", (mebibytes + 512) / 1024)
+}
+
 /// A person.
 #[must_use]
 pub fn user(user: &User) -> iam::User {
