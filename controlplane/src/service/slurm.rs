@@ -174,7 +174,7 @@ impl SlurmServer {
         };
         match cluster.job(job_id).await {
             Ok(Some(found)) if found.job.user == user => Ok(found.job),
-            Ok(Some(_)) => cluster.disown(user, job_id).await.map(|()| sent),
+            Ok(Some(_)) => Err(cluster.disown(user, job_id).await),
             // It was accepted, whatever came after that.
             Ok(None) | Err(_) => Ok(sent),
         }

@@ -42,6 +42,7 @@ mod nodes;
 mod process;
 mod salt;
 mod sealing;
+mod slurm;
 mod standard_services;
 mod tokens;
 mod users;

@@ -45,7 +45,7 @@ impl ApiVersion {
         known.into_iter().max().or_else(|| newer.into_iter().min())
     }
 
-    pub(super) fn has_node_list(self) -> bool {
+    pub(super) fn has_node_range(self) -> bool {
         self.0 <= 38
     }
 
@@ -121,7 +121,7 @@ impl Cluster {
     /// [`Error::Unavailable`], [`Error::DeadlineExceeded`].
     pub async fn check(&self) -> Result<()> {
         let reader = &self.0.reader;
-        let asked = self.ask::<IgnoredAny>(reader, Repeat::Allowed, Method::GET, "ping", None).await;
+        let asked = self.ask::<IgnoredAny>(reader, Repeat::Allowed, Method::GET, "ping").await;
         asked.map(drop).map_err(|failure| self.error(failure, reader, 0))
     }
 
@@ -131,7 +131,7 @@ impl Cluster {
     /// [`Error::Unavailable`], [`Error::DeadlineExceeded`].
     pub async fn jobs(&self) -> Result<Vec<FoundJob>> {
         let reader = &self.0.reader;
-        let jobs = self.ask::<JobList>(reader, Repeat::Allowed, Method::GET, "jobs", None).await;
+        let jobs = self.ask::<JobList>(reader, Repeat::Allowed, Method::GET, "jobs").await;
         Ok(jobs.map_err(|failure| self.error(failure, reader, 0))?.into_jobs(self.name()))
     }
 
@@ -143,7 +143,7 @@ impl Cluster {
         // Slurm's numbers have 32 bits; others are cut to them there.
         let Some(id) = u32::try_from(id).ok().filter(|id| *id > 0) else { return Ok(None) };
         let reader = &self.0.reader;
-        let jobs = self.ask::<JobList>(reader, Repeat::Allowed, Method::GET, &format!("job/{id}"), None).await;
+        let jobs = self.ask::<JobList>(reader, Repeat::Allowed, Method::GET, &format!("job/{id}")).await;
         let jobs = refusal::found(jobs).map_err(|failure| self.error(failure, reader, id.into()))?;
         let jobs = jobs.map(|jobs| jobs.into_jobs(self.name())).unwrap_or_default();
         Ok(jobs.into_iter().find(|found| found.job.job_id == i64::from(id)))
@@ -155,7 +155,7 @@ impl Cluster {
     /// [`Error::Unavailable`], [`Error::DeadlineExceeded`].
     pub async fn nodes(&self) -> Result<Vec<FoundNode>> {
         let reader = &self.0.reader;
-        let nodes = self.ask::<NodeList>(reader, Repeat::Allowed, Method::GET, "nodes", None).await;
+        let nodes = self.ask::<NodeList>(reader, Repeat::Allowed, Method::GET, "nodes").await;
         let mut nodes = nodes.map_err(|failure| self.error(failure, reader, 0))?.into_nodes(self.name());
         nodes.sort_by(|a, b| a.node.name.cmp(&b.node.name));
         Ok(nodes)
@@ -170,10 +170,14 @@ impl Cluster {
         let submitted = async {
             let version = self.negotiate(user).await?;
             let body = submission.body(version);
-            self.ask::<Submitted>(user, Repeat::Never, Method::POST, "job/submit", Some(&body)).await
+            let (answer, head) = self.exchange(user, Repeat::Never, Method::POST, "job/submit", Some(&body)).await?;
+            // A job that cannot run for now has a number, and an error that says so: it waits.
+            match answer.json::<Submitted>().ok().and_then(|submitted| submitted.job_id()) {
+                Some(job_id) => Ok(job_id),
+                None => Err(self.refusal(&head).unwrap_or_else(|| self.unusable("it does not say which job it accepted").into())),
+            }
         };
-        let submitted = submitted.await.map_err(|failure| self.error(failure, user, 0))?;
-        submitted.job_id().ok_or_else(|| self.unusable("it accepted a job and does not say which"))
+        submitted.await.map_err(|failure| self.error(failure, user, 0))
     }
 
     /// Cancels a job as a user. One that has ended stays as it is.
@@ -182,33 +186,40 @@ impl Cluster {
     /// [`Error::NotFound`]; [`Error::Denied`] (`SlurmDenied`); [`Error::Unavailable`], [`Error::DeadlineExceeded`].
     pub async fn cancel(&self, user: &str, id: i64) -> Result<()> {
         // Whoever cancels twice has cancelled.
-        match self.ask::<IgnoredAny>(user, Repeat::Allowed, Method::DELETE, &format!("job/{id}"), None).await {
+        match self.ask::<IgnoredAny>(user, Repeat::Allowed, Method::DELETE, &format!("job/{id}")).await {
             Ok(_) | Err(Failure::Over) => Ok(()),
             Err(failure) => Err(self.error(failure, user, id)),
         }
     }
 
-    /// Takes back a job that was accepted for a user whom Slurm does not know: older versions do not look.
-    ///
-    /// # Errors
-    /// [`Error::Denied`] (`NoSlurmUser`), always, unless it cannot be taken back.
-    pub async fn disown(&self, user: &str, id: i64) -> Result<()> {
-        self.cancel(&self.0.reader, id).await?;
-        Err(self.error(Failure::NoSuchUser, user, id))
+    /// Takes back a job that was accepted for a user whom Slurm does not know, and says so: older versions do not look.
+    pub async fn disown(&self, user: &str, id: i64) -> Error {
+        match self.cancel(&self.0.reader, id).await {
+            Ok(()) => self.error(Failure::NoSuchUser, user, id),
+            Err(error) => error,
+        }
     }
 
-    /// Calls a method of the version that is spoken.
-    async fn ask<T: DeserializeOwned>(
+    /// Calls a method of the version that is spoken, which must do it.
+    async fn ask<T: DeserializeOwned>(&self, user: &str, repeat: Repeat, method: Method, path: &str) -> Result<T, Failure> {
+        let (answer, head) = self.exchange(user, repeat, method, path, None).await?;
+        match self.refusal(&head) {
+            Some(failure) => Err(failure),
+            None => answer.json().map_err(|cause| self.0.backend.unintelligible(&answer, &cause).into()),
+        }
+    }
+
+    /// Calls a method of the version that is spoken, and answers what it says.
+    async fn exchange(
         &self,
         user: &str,
         repeat: Repeat,
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<T, Failure> {
+    ) -> Result<(Answer, Head), Failure> {
         let version = self.negotiate(user).await?;
-        let path = format!("slurm/{version}/{path}");
-        let answer = self.send(user, repeat, method, &path, body).await?;
+        let answer = self.send(user, repeat, method, &format!("slurm/{version}/{path}"), body).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             return Err(Failure::Credentials);
         }
@@ -223,11 +234,14 @@ impl Cluster {
         if !head.release().is_empty() {
             self.0.backend.note_version(head.release());
         }
-        if let Some(refusals) = head.errors.as_deref().filter(|refusals| !refusals.is_empty()) {
-            let unknown = || self.unusable(&format!("it says: {}", refusals.first().map(refusal::sentence).unwrap_or_default()));
-            return Err(Failure::of(refusals).unwrap_or_else(|| unknown().into()));
-        }
-        answer.json().map_err(|cause| self.0.backend.unintelligible(&answer, &cause).into())
+        Ok((answer, head))
+    }
+
+    /// Why it was not done.
+    fn refusal(&self, head: &Head) -> Option<Failure> {
+        let refusals = head.errors.as_deref().filter(|refusals| !refusals.is_empty())?;
+        let unknown = || self.unusable(&format!("it says: {}", refusals.first().map(refusal::sentence).unwrap_or_default()));
+        Some(Failure::of(refusals).unwrap_or_else(|| unknown().into()))
     }
 
     /// The version that is spoken, which is asked for once.

@@ -14,6 +14,9 @@ use self::value::{Number, Text, Words};
 use super::{gres, hostlist, state};
 use crate::model::slurm;
 
+/// What Slurm makes of no limit once a job has run.
+const NO_LIMIT_MINUTES: i64 = 365 * 24 * 60;
+
 /// What every answer has.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Head {
@@ -183,7 +186,7 @@ impl JobShape {
             exit_code: if slurm::is_over(status) { exit_code(&self.exit_code) } else { 0 },
             cpus: self.cpus.small(),
             gpus,
-            time_limit_minutes: self.time_limit.small(),
+            time_limit_minutes: if self.time_limit.0 == Some(NO_LIMIT_MINUTES) { 0 } else { self.time_limit.small() },
         };
         FoundJob { job, comment: self.comment.0 }
     }

@@ -57,8 +57,9 @@ impl Submission {
         let count = |number: i64| {
             if version.has_set_numbers() { json!({"set": true, "infinite": false, "number": number}) } else { json!(number) }
         };
-        if version.has_node_list() {
-            job.insert("nodes".to_owned(), json!([self.nodes, self.nodes]));
+        if version.has_node_range() {
+            // It takes a list of two numbers as well, and makes one node of it.
+            job.insert("nodes".to_owned(), self.nodes.to_string().into());
         } else {
             job.insert("minimum_nodes".to_owned(), self.nodes.into());
             job.insert("maximum_nodes".to_owned(), self.nodes.into());
@@ -138,7 +139,7 @@ mod tests {
         let expected = json!({
             "script": "#!/bin/sh\n",
             "job": {
-                "name": "$(reboot); `x`", "partition": "gpu", "nodes": [2, 2], "tasks": 4, "memory_per_node": 1024,
+                "name": "$(reboot); `x`", "partition": "gpu", "nodes": "2", "tasks": 4, "memory_per_node": 1024,
                 "gres": "gpu:h100:2", "time_limit": 10, "current_working_directory": "/tmp", "comment": "utopia:1",
                 "environment": {"PATH": PATH, "A": "b c"},
             },

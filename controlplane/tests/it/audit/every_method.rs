@@ -3,6 +3,7 @@
 mod jupyterhub;
 mod machines;
 mod people;
+mod slurm;
 mod webhooks;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ use crate::{
     authorization::call,
     machine::{Machine, Node},
     plane::{Plane, text},
+    slurm::cluster::Cluster,
 };
 
 /// What must not be found anywhere in the log.
@@ -141,7 +143,8 @@ impl Tour<'_> {
 
 pub(super) async fn every_audited_method_leaves_one_event(url: &str) {
     let hub = jupyterhub::Settings::new().await;
-    let settings = ["--development"].into_iter().chain(hub.arguments()).collect::<Vec<_>>();
+    let cluster = Cluster::start().await;
+    let settings = ["--development"].into_iter().chain(hub.arguments()).chain(cluster.arguments()).collect::<Vec<_>>();
     let plane = Plane::start_as(url, &settings).await;
     let node = Machine::new("n1", 1).join(&plane).await;
     let policies = Policies::from_descriptors(&utopia_proto::descriptor_pool());
@@ -158,6 +161,7 @@ pub(super) async fn every_audited_method_leaves_one_event(url: &str) {
     tour.users().await;
     tour.api_tokens().await;
     tour.jupyterhub().await;
+    tour.slurm().await;
     tour.webhooks().await;
     tour.ends().await;
     plane.stop().await;
