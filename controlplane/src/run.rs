@@ -51,8 +51,8 @@ use crate::{
     store::{self, Store},
     telemetry::Metrics,
     upkeep::{self, Upkeep},
-    webhooks::Webhooks,
     watcher::Watcher,
+    webhooks::Webhooks,
 };
 
 /// How long what was asked before a shutdown may take.

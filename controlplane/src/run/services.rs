@@ -26,8 +26,8 @@ use utopia_proto::{
     },
     policy::Policies,
     salt::v1::salt_service_server::SaltServiceServer,
-    webhook::v1::webhook_service_server::WebhookServiceServer,
     slurm::v1::slurm_service_server::SlurmServiceServer,
+    webhook::v1::webhook_service_server::WebhookServiceServer,
 };
 
 use super::ControlPlane;
@@ -37,8 +37,8 @@ use crate::{
     link::service::LinkService,
     service::{
         account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        event::Events, gpu::Gpus, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, monitoring::Monitoring, node::Nodes,
-        node_agent::NodeAgents, salt::SaltStack, slurm::SlurmServer, user::Users, webhook::WebhookServer,
+        event::Events, gpu::Gpus, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, monitoring::Monitoring,
+        node::Nodes, node_agent::NodeAgents, salt::SaltStack, slurm::SlurmServer, user::Users, webhook::WebhookServer,
     },
 };
 

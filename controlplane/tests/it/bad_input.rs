@@ -55,6 +55,8 @@ impl Contract {
             ("/api/nodes", Machine::new("n1", 1).join(plane).await.id),
             ("/api/join-tokens", created("/api/join-tokens", json!({}), "id").await),
             ("/api/roles", "user".to_owned()),
+            // There is no Slurm here; its jobs have numbers.
+            ("/api/slurm/jobs", "1".to_owned()),
             ("/api/v1/hosts", created("/api/v1/hosts", json!({"name": "h1"}), "host_id").await),
             ("/api/webhooks", created("/api/webhooks", webhook, "id").await),
             ("/api/v1/users", created("/api/v1/users", user, "id").await),

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The longest script in bytes.
-const MAX_SCRIPT: usize = 1 << 20;
+const MAX_SCRIPT: usize = 256 * 1024;
 
 /// The largest environment: its entries, and their bytes in all.
 const MAX_VARIABLES: usize = 256;
@@ -69,7 +69,7 @@ fn script(script: &str) -> Result<()> {
     let rule = if script.is_empty() {
         return Err(Error::missing("script"));
     } else if script.len() > MAX_SCRIPT {
-        "must be at most 1 MiB"
+        "must be at most 256 KiB"
     } else if script.contains('\0') {
         "must not contain NUL"
     } else if !script.starts_with("#!") {
