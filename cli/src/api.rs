@@ -6,6 +6,7 @@ mod event;
 mod host;
 mod iam;
 mod machine;
+mod monitoring;
 mod salt;
 mod webhook;
 
@@ -19,6 +20,7 @@ pub(crate) use event::LogEvent;
 pub(crate) use host::{Host, HostGpu, HostGpuList, HostList, HostToken, Maintenance};
 pub(crate) use iam::{Account, AccountList, ApiToken, ApiTokenList};
 pub(crate) use machine::{Machine, MachineList};
+pub(crate) use monitoring::{History, MetricList};
 pub(crate) use salt::{Deployment, Minion, MinionList, MinionResult, SaltJob, StateResult};
 pub(crate) use webhook::{Delivery, DeliveryList, Webhook, WebhookList};
 

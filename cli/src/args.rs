@@ -4,6 +4,7 @@ mod audit;
 mod claims;
 mod hosts;
 mod machines;
+mod metrics;
 mod salt;
 mod tokens;
 mod users;
@@ -22,6 +23,7 @@ pub(crate) use audit::{AuditCommand, ListEvents, VerifyChain};
 pub(crate) use claims::{ClaimsCommand, CreateClaim, WaitForClaim};
 pub(crate) use hosts::{CreateHost, HostsCommand, MaintenanceCommand, UpdateHost};
 pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
+pub(crate) use metrics::ShowMetrics;
 pub(crate) use salt::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
 pub(crate) use tokens::{CreateToken, TokensCommand};
 pub(crate) use users::{ChangePassword, CreateUser, UsersCommand};
@@ -130,6 +132,9 @@ pub(crate) enum Command {
     /// Webhooks: events, sent to a URL of yours (operators)
     #[command(subcommand, alias = "webhook")]
     Webhooks(WebhooksCommand),
+    /// What nodes and GPUs did, as a line for each metric
+    #[command(after_help = metrics::EXAMPLES)]
+    Metrics(ShowMetrics),
     /// The audit log: who changed what, and the proof that nobody touched it (administrators)
     #[command(subcommand)]
     Audit(AuditCommand),

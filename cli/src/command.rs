@@ -8,6 +8,7 @@ mod join_token;
 mod listing;
 mod login;
 mod machines;
+mod metrics;
 mod nodes;
 mod salt;
 mod secret;
@@ -53,6 +54,7 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Salt(command) => salt::run(&Context::new(global)?, command).await,
         Command::Watch(watch) => watch::run(&Context::new(global)?, watch).await,
         Command::Webhooks(command) => webhooks::run(&Context::new(global)?, command).await,
+        Command::Metrics(show) => metrics::run(&Context::new(global)?, show).await,
         Command::Audit(command) => audit::run(&Context::new(global)?, command).await,
         Command::Config(command) => config::run(Context::new(global)?, command),
     }

@@ -18,6 +18,9 @@ use nvml_wrapper::{
 };
 use tracing::{info, warn};
 
+mod xid;
+
+use self::xid::XidWatch;
 use super::{Gpu, GpuInfo, GpuSample, GpuSource};
 
 /// The run-time package of the driver has the first name only, the development package adds the second.
@@ -36,6 +39,7 @@ pub struct NvmlGpus {
     library: Option<OsString>,
     first_retry: Duration,
     state: Mutex<State>,
+    xids: XidWatch,
 }
 
 struct State {
@@ -64,9 +68,37 @@ impl NvmlGpus {
         let nvml = load(library.as_deref()).map_err(|error| OpenError(describe(&error)))?;
         let state =
             State { driver: Driver::Open(Box::new(nvml)), wait: first_retry, known: Vec::new(), nameless: BTreeSet::new() };
-        let gpus = Self { library, first_retry, state: Mutex::new(state) };
+        let xids = XidWatch::start(library.clone());
+        let gpus = Self { library, first_retry, state: Mutex::new(state), xids };
         gpus.sample();
         Ok(gpus)
+    }
+
+    fn read(&self) -> Vec<Gpu> {
+        let state = &mut *self.state();
+        self.reopen(state);
+        let samples = match &state.driver {
+            Driver::Gone { error, .. } => {
+                let error = error.clone();
+                return join(&state.known, vec![GpuSample::faulty(error); state.known.len()]);
+            }
+            Driver::Open(nvml) => read_all(nvml, &mut state.known, &mut state.nameless),
+        };
+        match samples {
+            Ok(samples) => {
+                // A driver that was unloaded may still count its GPUs and then answer for none of them.
+                let dead = !samples.is_empty() && samples.iter().all(|sample| sample.fault.is_some());
+                match samples.iter().find_map(|sample| sample.fault.clone()) {
+                    Some(fault) if dead => self.close(state, fault),
+                    Some(_) | None => self.answered(state),
+                }
+                join(&state.known, samples)
+            }
+            Err(error) => {
+                self.close(state, error.clone());
+                join(&state.known, vec![GpuSample::faulty(error); state.known.len()])
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,30 +138,9 @@ impl GpuSource for NvmlGpus {
     }
 
     fn sample(&self) -> Vec<Gpu> {
-        let state = &mut *self.state();
-        self.reopen(state);
-        let samples = match &state.driver {
-            Driver::Gone { error, .. } => {
-                let error = error.clone();
-                return join(&state.known, vec![GpuSample::faulty(error); state.known.len()]);
-            }
-            Driver::Open(nvml) => read_all(nvml, &mut state.known, &mut state.nameless),
-        };
-        match samples {
-            Ok(samples) => {
-                // A driver that was unloaded may still count its GPUs and then answer for none of them.
-                let dead = !samples.is_empty() && samples.iter().all(|sample| sample.fault.is_some());
-                match samples.iter().find_map(|sample| sample.fault.clone()) {
-                    Some(fault) if dead => self.close(state, fault),
-                    Some(_) | None => self.answered(state),
-                }
-                join(&state.known, samples)
-            }
-            Err(error) => {
-                self.close(state, error.clone());
-                join(&state.known, vec![GpuSample::faulty(error); state.known.len()])
-            }
-        }
+        let mut gpus = self.read();
+        gpus.iter_mut().for_each(|gpu| gpu.sample.xid = self.xids.last(&gpu.info.uuid));
+        gpus
     }
 }
 

@@ -10,14 +10,16 @@
      memory used bytes
      util temp power sm memclock ecc
      pids        processes, comma-separated                  (none)
+     xid         an Xid event, told once for each new value  (none)
    A value `!N` makes that one reading return N. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7 };
-enum { MAX_GPUS = 64, TEXT = 256 };
+enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7, TIMEOUT = 10 };
+enum { MAX_GPUS = 64, TEXT = 256, XID_EVENT = 8, POLL_MS = 5 };
 
 struct gpu {
     int index;
@@ -35,7 +37,7 @@ struct process {
 };
 
 static struct gpu gpus[MAX_GPUS];
-static int references;
+static _Atomic int references;
 
 /* Copies the value of `wanted` to `value`; 0 when there is none. */
 static int find(const char *wanted, char *value) {
@@ -189,6 +191,58 @@ int nvmlDeviceGetTotalEccErrors(struct gpu *gpu, int type, int counter, unsigned
     if (code == SUCCESS)
         *errors = (unsigned long long)value;
     return code;
+}
+
+struct event {
+    struct gpu *gpu;
+    unsigned long long type, data;
+    unsigned gpu_instance, compute_instance;
+};
+
+/* What was told of each GPU, and for which it was asked. */
+struct event_set {
+    int wanted[MAX_GPUS];
+    long long told[MAX_GPUS];
+};
+
+int nvmlEventSetCreate(struct event_set **set) {
+    *set = calloc(1, sizeof **set);
+    return SUCCESS;
+}
+
+int nvmlEventSetFree(struct event_set *set) {
+    free(set);
+    return SUCCESS;
+}
+
+int nvmlDeviceGetSupportedEventTypes(struct gpu *gpu, unsigned long long *types) {
+    *types = XID_EVENT;
+    return usable(gpu);
+}
+
+int nvmlDeviceRegisterEvents(struct gpu *gpu, unsigned long long types, struct event_set *set) {
+    set->wanted[gpu->index] = (types & XID_EVENT) != 0;
+    return usable(gpu);
+}
+
+int nvmlEventSetWait_v2(struct event_set *set, struct event *event, unsigned timeout_ms) {
+    char value[TEXT];
+    for (unsigned waited = 0; waited < timeout_ms; waited += POLL_MS) {
+        int code = usable(NULL);
+        if (code != SUCCESS)
+            return code;
+        for (int i = 0; i < MAX_GPUS; i++)
+            if (set->wanted[i] && find_of(&gpus[i], "xid", value) && atoll(value) != set->told[i]) {
+                set->told[i] = atoll(value);
+                memset(event, 0, sizeof *event);
+                event->gpu = &gpus[i];
+                event->type = XID_EVENT;
+                event->data = (unsigned long long)set->told[i];
+                return SUCCESS;
+            }
+        usleep(POLL_MS * 1000);
+    }
+    return TIMEOUT;
 }
 
 int nvmlDeviceGetComputeRunningProcesses_v3(struct gpu *gpu, unsigned *count, struct process *processes) {

@@ -1,6 +1,6 @@
 //! GPUs as NVML tells them, on machines that work and on machines that do not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use utopia_agent::gpu::{Gpu, GpuMode, GpuSource as _, nvml::NvmlGpus, open};
 
@@ -121,6 +121,28 @@ fn processes_are_listed() {
     let gpus = NvmlGpus::open(Some(fake.library())).unwrap().sample();
     assert!(gpus[0].sample.processes.is_empty());
     assert_eq!(gpus[1].sample.processes, [12, 99, 4711]);
+}
+
+#[test]
+fn the_last_xid_error_of_a_gpu_is_told_beside_its_fault_as_well() {
+    let fake = FakeNvml::new("count 2\n");
+    let source = NvmlGpus::open(Some(fake.library())).unwrap();
+    let xids = |gpus: &[Gpu]| gpus.iter().map(|gpu| gpu.sample.xid).collect::<Vec<_>>();
+    let told = |expected: [u32; 2]| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while xids(&source.sample()) != expected {
+            assert!(Instant::now() < deadline, "{:?} is not {expected:?}", xids(&source.sample()));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    assert_eq!(xids(&source.sample()), [0, 0]);
+    fake.set("count 2\n1.xid 31\n");
+    told([0, 31]);
+    fake.set("count 2\n1.xid 79\n1.fail 15\n");
+    told([0, 79]);
+    let gpus = source.sample();
+    assert_eq!(faults(&gpus), [None, Some("the GPU has fallen off the bus")]);
+    assert_eq!(xids(&gpus), [0, 79]);
 }
 
 #[test]

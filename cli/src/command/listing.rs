@@ -65,7 +65,7 @@ pub(super) async fn id_of(client: &Client, path: &[&str], items: &str, kind: &st
 /// The same among elements that are at hand.
 pub(super) fn one_named(elements: &[Value], kind: &str, name: &str) -> anyhow::Result<String> {
     let called = |element: &&Value| {
-        let names = ["name", "username"].into_iter().filter_map(|key| element.get(key)?.as_str());
+        let names = ["name", "username", "hostname"].into_iter().filter_map(|key| element.get(key)?.as_str());
         names.into_iter().any(|own| own.to_lowercase() == name.to_lowercase())
     };
     let ids = elements.iter().filter(called).filter_map(id).collect::<Vec<_>>();

@@ -6,6 +6,7 @@ mod hosts;
 mod lists;
 mod login;
 mod machines;
+mod metrics;
 mod nodes;
 mod salt;
 mod tokens;
@@ -37,6 +38,7 @@ async fn help_teaches_the_first_steps() {
         (&["salt", "deploy"], "aiinfra salt deploy 'node*' slurm.compute"),
         (&["webhooks", "create"], "aiinfra webhooks create https://"),
         (&["webhooks", "update"], "--pause"),
+        (&["metrics"], "aiinfra metrics --node gpu-01"),
         (&["audit", "list"], "aiinfra audit list --since 2h"),
         (&["audit", "verify"], "aiinfra audit verify --head 1234:"),
     ] {
