@@ -18,7 +18,8 @@ use tracing::{debug, warn};
 
 use super::{describe, load};
 
-/// Milliseconds for which one wait lasts, after which it is looked whether GPUs came or went.
+/// Milliseconds for which all GPUs together are waited for, one after the other; events of the others wait meanwhile. After that it is looked
+/// whether GPUs came or went.
 const WAIT_MS: u32 = 1_000;
 
 /// The time before NVML is opened anew.
@@ -73,32 +74,43 @@ fn watch(library: Option<OsString>, last: &Weak<Last>) {
 /// Waits for events of the GPUs that there are now. Ends when their number changes, or nobody wants to know any more.
 fn wait(nvml: &Nvml, last: &Weak<Last>) -> Result<(), NvmlError> {
     let count = nvml.device_count()?;
-    let mut events = nvml.create_event_set()?;
+    // A GPU that has fallen off the bus does not tell its UUID any more, so each has events of its own.
+    let mut watched = Vec::new();
     for index in 0..count {
         // One that does not answer is waited for as soon as there are more GPUs, or NVML is opened anew.
-        let Ok(device) = nvml.device_by_index(index) else { continue };
+        let Ok((uuid, device)) = nvml.device_by_index(index).and_then(|device| Ok((device.uuid()?, device))) else { continue };
         if device.supported_event_types().is_ok_and(|types| types.contains(EventTypes::CRITICAL_XID_ERROR)) {
-            events = device.register_events(EventTypes::CRITICAL_XID_ERROR, events).map_err(|error| error.error)?;
+            let events = nvml.create_event_set()?;
+            let events = device.register_events(EventTypes::CRITICAL_XID_ERROR, events).map_err(|error| error.error)?;
+            watched.push((uuid, events));
         }
     }
+    if watched.is_empty() {
+        return Err(NvmlError::NotFound);
+    }
+    let wait_ms = (WAIT_MS / u32::try_from(watched.len()).unwrap_or(WAIT_MS)).max(1);
     while last.strong_count() > 0 {
-        match events.wait(WAIT_MS) {
-            Ok(event) => note(&event, last),
-            Err(NvmlError::Timeout) if nvml.device_count()? == count => {}
-            Err(NvmlError::Timeout) => return Ok(()),
-            Err(error) => return Err(error),
+        for (uuid, events) in &watched {
+            match events.wait(wait_ms) {
+                Ok(event) => note(uuid, &event, last),
+                Err(NvmlError::Timeout) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if nvml.device_count()? != count {
+            return Ok(());
         }
     }
     Ok(())
 }
 
-fn note(event: &EventData<'_>, last: &Weak<Last>) {
-    let (Some(last), Ok(uuid)) = (last.upgrade(), event.device.uuid()) else { return };
+fn note(uuid: &str, event: &EventData<'_>, last: &Weak<Last>) {
+    let Some(last) = last.upgrade() else { return };
     let xid = match event.event_data {
         Some(XidError::Value(xid)) => u32::try_from(xid).unwrap_or(UNKNOWN),
         Some(XidError::Unknown) => UNKNOWN,
         None => return,
     };
     warn!(gpu = uuid, xid, "the driver tells of an Xid error");
-    last.lock().unwrap_or_else(PoisonError::into_inner).insert(uuid, xid);
+    last.lock().unwrap_or_else(PoisonError::into_inner).insert(uuid.to_owned(), xid);
 }
