@@ -154,7 +154,7 @@ impl ControlPlane {
         let events = EventLog::open(store.clone()).await?;
         let backends = Backends::open(&config.backends, &clock)?;
         let allowed = &config.backends.webhook_allow_private;
-        let webhooks = Webhooks::new(store.clone(), sealer.clone(), clock.clone(), allowed)?;
+        let webhooks = Webhooks::new(store.clone(), sealer.clone(), clock.clone(), allowed, metrics.clone())?;
         let history = History::new(backends.prometheus(), &store, &clock);
         let agent_tokens = AgentTokens::new(store.clone());
         Ok(Self {

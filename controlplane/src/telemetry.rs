@@ -16,7 +16,11 @@ use prometheus_client::{
 use tonic::Code;
 use utopia_proto::{claim::v1::ClaimPhase, status::code_name};
 
-use crate::{error::Result, model::Claim, reconcile::plan::NodeView};
+use crate::{
+    error::Result,
+    model::{Claim, webhook::Verdict},
+    reconcile::plan::NodeView,
+};
 
 /// The metrics.
 #[derive(Debug, Default)]
@@ -27,6 +31,7 @@ pub struct Metrics {
     commands: Family<CommandLabels, Counter>,
     connections_refused: Family<RefusedLabels, Counter>,
     limited: Family<LimitLabels, Counter>,
+    webhook_attempts: Family<AttemptLabels, Counter>,
     passes: Passes,
 }
 
@@ -90,6 +95,11 @@ struct LimitLabels {
     class: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    outcome: &'static str,
+}
+
 impl Metrics {
     /// The metrics, registered.
     #[must_use]
@@ -111,6 +121,8 @@ impl Metrics {
             "Requests refused because there were too many, by class",
             metrics.limited.clone(),
         );
+        let help = "Attempts to send an event to a webhook by outcome";
+        registry.register("utopia_webhook_attempts", help, metrics.webhook_attempts.clone());
         registry.register_with_unit(
             "utopia_reconcile_pass_duration",
             "Time to look and plan, without carrying out",
@@ -144,6 +156,16 @@ impl Metrics {
     /// Takes note of a request that was one too many for its class.
     pub fn limited(&self, class: &'static str) {
         self.limited.get_or_create(&LimitLabels { class }).inc();
+    }
+
+    /// Takes note of an attempt to send an event to a webhook.
+    pub fn webhook_attempt(&self, verdict: Verdict) {
+        let outcome = match verdict {
+            Verdict::Delivered => "delivered",
+            Verdict::Failed => "failed",
+            Verdict::Gone => "gone",
+        };
+        self.webhook_attempts.get_or_create(&AttemptLabels { outcome }).inc();
     }
 
     /// Takes note of a connection that came to nothing.

@@ -18,7 +18,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{addresses::Allowed, courier::Courier, signature::generate_secret, signature::key};
 use self::{dispatch::Dispatcher, sender::Sender};
-use crate::{clock::Clock, events::EventLog, seal::Place, seal::Sealer, store::Store};
+use crate::{
+    clock::Clock,
+    events::EventLog,
+    seal::{Place, Sealer},
+    store::Store,
+    telemetry::Metrics,
+};
 
 /// Everything about sending. Clones are the same.
 #[derive(Debug, Clone)]
@@ -34,8 +40,8 @@ impl Webhooks {
     ///
     /// # Errors
     /// When there can be no HTTP client.
-    pub fn new(store: Store, sealer: Sealer, clock: Clock, allowed: &[IpNet]) -> anyhow::Result<Self> {
-        let courier = Courier::new(Allowed::new(allowed), sealer, clock.clone())?;
+    pub fn new(store: Store, sealer: Sealer, clock: Clock, allowed: &[IpNet], metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+        let courier = Courier::new(Allowed::new(allowed), sealer, clock.clone(), metrics)?;
         Ok(Self { store, clock, courier, due: Arc::default() })
     }
 

@@ -159,10 +159,21 @@ pub struct Attempt {
     pub response_status: u16,
     /// Why it failed; empty when it did not.
     pub error: String,
+    /// How long the receiver wants to be left alone.
+    pub retry_after: Option<SignedDuration>,
     /// When it was begun.
     pub at: Timestamp,
     /// How long it took.
     pub duration_ms: i64,
+}
+
+impl Attempt {
+    /// The pause after this failure, with so many before it. A receiver may ask for a longer one, up to the longest there is.
+    #[must_use]
+    pub fn pause(&self, failures_before: i64, random: f64) -> SignedDuration {
+        let wanted = self.retry_after.map_or(SignedDuration::ZERO, |wanted| wanted.min(LONGEST_PAUSE));
+        pause(failures_before + 1, random).max(wanted)
+    }
 }
 
 /// How an attempt ended.
@@ -178,7 +189,7 @@ pub enum Verdict {
 
 /// The pause after so many failures, which is never the same: `random` is 0 to 1.
 #[must_use]
-pub fn pause(failures: i64, random: f64) -> SignedDuration {
+fn pause(failures: i64, random: f64) -> SignedDuration {
     let doublings = i32::try_from(failures.clamp(1, 32) - 1).unwrap_or_default();
     let pause = FIRST_PAUSE.as_secs_f64() * 2_f64.powi(doublings);
     // From three quarters to five quarters.
@@ -258,6 +269,14 @@ mod tests {
             }
             assert!((18..=32).contains(&attempts), "{attempts}");
         }
+        let asked_for = |seconds| {
+            let retry_after = Some(SignedDuration::from_secs(seconds));
+            let (verdict, error) = (Verdict::Failed, String::new());
+            Attempt { verdict, response_status: 429, error, retry_after, at: Timestamp::UNIX_EPOCH, duration_ms: 0 }
+        };
+        assert_eq!(asked_for(1).pause(0, 0.5), pause(1, 0.5));
+        assert_eq!(asked_for(120).pause(0, 0.5), SignedDuration::from_mins(2));
+        assert_eq!(asked_for(i64::from(u32::MAX)).pause(0, 0.5), LONGEST_PAUSE);
         assert!(pause(1, 0.0) < pause(1, 1.0));
         assert_eq!(pause(i64::MAX, 0.5), LONGEST_PAUSE);
     }

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     model::{
         PageRequest,
-        event::Kinds,
+        event::{AUDIT, Kinds},
         webhook::{Delivery, Message, Verdict, Webhook, WebhookSpec},
     },
     seal::Sealer,
@@ -177,8 +177,11 @@ fn events_wanted(events: &[String]) -> Result<()> {
     if events.len() > MAX_EVENTS {
         return Err(Error::invalid("events", format!("must be at most {MAX_EVENTS}")));
     }
-    match events.iter().position(|kind| !Kinds::is_pattern(kind)) {
-        Some(at) => Err(Error::invalid(format!("events[{at}]"), "must be like `job.completed`, `job.*` or `*`")),
+    if let Some(at) = events.iter().position(|kind| !Kinds::is_pattern(kind)) {
+        return Err(Error::invalid(format!("events[{at}]"), "must be like `job.completed`, `job.*` or `*`"));
+    }
+    match events.iter().position(|kind| kind.starts_with(AUDIT)) {
+        Some(at) => Err(Error::invalid(format!("events[{at}]"), "must not be of the audit log, which is not sent")),
         None => Ok(()),
     }
 }
@@ -244,5 +247,6 @@ mod tests {
         assert_eq!(field(events(&[])), "events");
         assert_eq!(field(events(&["*"; MAX_EVENTS + 1])), "events");
         assert_eq!(field(events(&["*", "Job"])), "events[1]");
+        assert_eq!(field(events(&["*", "job.*", "audit.claim"])), "events[2]");
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     model::{
         Page, PageRequest,
         audit::{Change, Trail},
-        webhook::{Attempt, Delivery, Message, TRIED_FOR, Verdict, pause, word},
+        webhook::{Attempt, Delivery, Message, TRIED_FOR, Verdict, word},
     },
 };
 
@@ -70,7 +70,7 @@ impl Settled {
         match self.attempt.verdict {
             Verdict::Delivered | Verdict::Gone => None,
             Verdict::Failed => {
-                let next = now + pause(self.claimed.attempts + 1, self.random);
+                let next = now + self.attempt.pause(self.claimed.attempts, self.random);
                 (next < self.claimed.give_up_at).then_some(next)
             }
         }

@@ -1,8 +1,9 @@
 //! One attempt to send one event to one webhook: a signed POST, within a deadline, to where it may lead, of whose answer little is read.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use http::{StatusCode, header};
+use jiff::SignedDuration;
 use reqwest::{Response, Url};
 use tokio::time::{Instant, timeout_at};
 
@@ -12,6 +13,7 @@ use crate::{
     clock::Clock,
     model::webhook::{Attempt, Message, Verdict, Webhook},
     seal::Sealer,
+    telemetry::Metrics,
 };
 
 /// How long an attempt may take.
@@ -33,21 +35,29 @@ pub struct Courier {
     allowed: Allowed,
     sealer: Sealer,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
-/// An answer, or why there is none.
-type Outcome = Result<(StatusCode, String), String>;
+/// An answer with its beginning, or why there is none.
+type Outcome = Result<Answer, String>;
+
+struct Answer {
+    status: StatusCode,
+    /// Where a redirect leads, or how the body begins.
+    text: String,
+    retry_after: Option<SignedDuration>,
+}
 
 impl Courier {
     /// A courier that goes where it is allowed.
     ///
     /// # Errors
     /// When there can be no HTTP client.
-    pub fn new(allowed: Allowed, sealer: Sealer, clock: Clock) -> anyhow::Result<Self> {
+    pub fn new(allowed: Allowed, sealer: Sealer, clock: Clock, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         // A proxy would look names up by itself, and lead anywhere.
         let http = client_builder()?.no_proxy().dns_resolver(allowed.clone());
         let http = http.pool_max_idle_per_host(1).pool_idle_timeout(IDLE_TIMEOUT).build()?;
-        Ok(Self { http, allowed, sealer, clock })
+        Ok(Self { http, allowed, sealer, clock, metrics })
     }
 
     /// Where it may go.
@@ -61,15 +71,22 @@ impl Courier {
         let (began, at) = (Instant::now(), self.clock.now());
         let outcome = self.exchange(webhook, message, began + DEADLINE).await;
         let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let (response_status, verdict, error) = match outcome {
-            Ok((status, _)) if status.is_success() => (status.as_u16(), Verdict::Delivered, String::new()),
-            Ok((status, text)) => {
-                let verdict = if status == StatusCode::GONE { Verdict::Gone } else { Verdict::Failed };
-                (status.as_u16(), verdict, explain(status, &text))
+        let failed =
+            Attempt { verdict: Verdict::Failed, response_status: 0, error: String::new(), retry_after: None, at, duration_ms };
+        let attempt = match outcome {
+            Ok(Answer { status, text, retry_after }) => {
+                let response_status = status.as_u16();
+                match verdict(status) {
+                    Verdict::Delivered => Attempt { verdict: Verdict::Delivered, response_status, ..failed },
+                    verdict @ (Verdict::Failed | Verdict::Gone) => {
+                        Attempt { verdict, response_status, error: explain(status, &text), retry_after, ..failed }
+                    }
+                }
             }
-            Err(error) => (0, Verdict::Failed, error),
+            Err(error) => Attempt { error, ..failed },
         };
-        Attempt { verdict, response_status, error, at, duration_ms }
+        self.metrics.webhook_attempt(attempt.verdict);
+        attempt
     }
 
     async fn exchange(&self, webhook: &Webhook, message: &Message, deadline: Instant) -> Outcome {
@@ -87,9 +104,12 @@ impl Courier {
         let status = response.status();
         let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
         let location = location.filter(|_| status.is_redirection()).map(str::to_owned);
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = retry_after.map(|seconds: u32| SignedDuration::from_secs(seconds.into()));
         // The status is the answer, whatever becomes of the rest.
         let body = timeout_at(deadline, beginning(response)).await.unwrap_or_default();
-        Ok((status, excerpt(&location.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned()))))
+        let text = excerpt(&location.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned()));
+        Ok(Answer { status, text, retry_after })
     }
 
     fn key(&self, webhook: &Webhook) -> Result<Vec<u8>, String> {
@@ -117,6 +137,14 @@ async fn beginning(mut response: Response) -> Vec<u8> {
 fn excerpt(text: &str) -> String {
     let line = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());
     line.collect::<Vec<_>>().join(" ").chars().take(MAX_EXCERPT).collect()
+}
+
+fn verdict(status: StatusCode) -> Verdict {
+    match status {
+        StatusCode::GONE => Verdict::Gone,
+        status if status.is_success() => Verdict::Delivered,
+        _ => Verdict::Failed,
+    }
 }
 
 fn explain(status: StatusCode, text: &str) -> String {

@@ -13,7 +13,10 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
     events::EventLog,
-    model::{event::Event, webhook::Message},
+    model::{
+        event::Event,
+        webhook::{Message, Webhook},
+    },
     store::{NewDelivery, Store},
 };
 
@@ -104,9 +107,12 @@ impl Dispatcher {
         let webhooks = self.store.active_webhooks().await?;
         let (mut seen, mut deliveries) = (0, Vec::new());
         for event in events {
-            let message = Message::of(event);
-            let wanting = webhooks.iter().filter(|webhook| webhook.wants(event));
-            deliveries.extend(wanting.map(|webhook| NewDelivery { webhook_id: webhook.id, message: message.clone() }));
+            let wanting = webhooks.iter().filter(|webhook| webhook.wants(event)).collect::<Vec<_>>();
+            if !wanting.is_empty() {
+                let message = Message::of(event);
+                let delivery = |webhook: &Webhook| NewDelivery { webhook_id: webhook.id, message: message.clone() };
+                deliveries.extend(wanting.into_iter().map(delivery));
+            }
             seen = event.sequence;
             if deliveries.len() >= BATCH {
                 break;

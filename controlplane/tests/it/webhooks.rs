@@ -1,6 +1,11 @@
 //! Webhooks over HTTP, with real receivers.
 
-use std::{collections::BTreeSet, env, process::Stdio, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    process::Stdio,
+    time::Instant,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
@@ -128,6 +133,7 @@ async fn what_cannot_be_a_webhook_is_refused(plane: &Plane) {
         (json!({"url": format!("{url}/{}", "a".repeat(2048)), "events": events}), "url"),
         (json!({"url": url}), "events"),
         (json!({"url": url, "events": ["Job"]}), "events[0]"),
+        (json!({"url": url, "events": ["audit.*"]}), "events[0]"),
         (json!({"url": url, "events": vec!["*"; 65]}), "events"),
         (json!({"url": url, "events": events, "secret": "hunter2"}), "secret"),
         (json!({"url": url, "events": events, "secret": "whsec_c2hvcnQ="}), "secret"),
@@ -296,15 +302,17 @@ async fn a_dead_subscriber_delays_nobody(url: &str) {
         host(&plane, &format!("early-{number}")).await;
     }
     receiver.gets("hang", 4).await;
-    let hung_at = Instant::now();
     webhook(&http, &receiver.url("ok"), &["host.created"]).await;
+    let mut made = BTreeMap::new();
     for number in 0..HOSTS {
-        host(&plane, &format!("late-{number}")).await;
+        let begun_at = Instant::now();
+        made.insert(host(&plane, &format!("late-{number}")).await, begun_at);
     }
-    let received = receiver.gets("ok", HOSTS).await;
-    // None of the attempts at the dead one has come to its end.
-    assert_eq!(receiver.received("hang").len(), 4, "after {:?}", hung_at.elapsed());
-    assert!(received.iter().all(|one| one.at.duration_since(hung_at).as_secs() < 15));
+    for one in receiver.gets("ok", HOSTS).await {
+        // An attempt at the dead one takes 15 s.
+        let took = one.at.duration_since(made[text(&one.json()["data"], "id")]);
+        assert!(took.as_secs() < 10, "{took:?}");
+    }
     let list = http.get(&format!("{}/deliveries?status=pending", path(&dead))).await.expect(200);
     assert_eq!(list["total"], 4 + HOSTS);
     plane.stop().await;
@@ -440,6 +448,8 @@ async fn nothing_is_lost_when_the_process_is_killed(url: &str) {
     receiver.let_go();
 
     let (mut child, http) = spawn(&directory, url).await;
+    // What was on the wire is due again when nobody can be at it any more.
+    receiver.gets("held", before + HOSTS - 4).await;
     let all = async || {
         let answered = receiver.received("held").split_off(before);
         let found = answered.iter().map(|one| text(&one.json()["data"], "id").to_owned()).collect::<BTreeSet<_>>();

@@ -59,7 +59,7 @@ async fn deliveries(store: &Store, webhook: &Webhook) -> Vec<Delivery> {
 fn settled(claimed: Claimed, verdict: Verdict, second: i64) -> Settled {
     let response_status = if verdict == Verdict::Delivered { 204 } else { 500 };
     let error = if verdict == Verdict::Delivered { "" } else { "the answer is 500" }.to_owned();
-    let attempt = Attempt { verdict, response_status, error, at: at(second), duration_ms: 7 };
+    let attempt = Attempt { verdict, response_status, error, retry_after: None, at: at(second), duration_ms: 7 };
     Settled { claimed, attempt, random: 0.5 }
 }
 
@@ -212,7 +212,7 @@ async fn old_deliveries_are_given_up_and_forgotten(store: Store) {
 }
 
 fn settled_attempt(at: jiff::Timestamp) -> Attempt {
-    Attempt { verdict: Verdict::Delivered, response_status: 200, error: String::new(), at, duration_ms: 1 }
+    Attempt { verdict: Verdict::Delivered, response_status: 200, error: String::new(), retry_after: None, at, duration_ms: 1 }
 }
 
 async fn a_paused_webhook_gets_nothing_of_the_pause(store: Store) {
