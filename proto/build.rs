@@ -22,6 +22,7 @@ const FILES: &[&str] = &[
     "utopia/monitoring/v1/monitoring.proto",
     "utopia/slurm/v1/slurm.proto",
     "utopia/gpu/v1/gpu.proto",
+    "utopia/backend/v1/backend.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",
 ];

@@ -2,9 +2,11 @@
 //! a newer server is no reason to fail. `-o json` does not pass through here.
 
 mod audit;
+mod backend;
 mod event;
 mod host;
 mod iam;
+mod jupyter;
 mod machine;
 mod monitoring;
 mod salt;
@@ -16,9 +18,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 pub(crate) use audit::{Event, EventList, Link, Payload};
+pub(crate) use backend::{Backend, BackendList};
 pub(crate) use event::LogEvent;
 pub(crate) use host::{Host, HostGpu, HostGpuList, HostList, HostToken, Maintenance};
 pub(crate) use iam::{Account, AccountList, ApiToken, ApiTokenList};
+pub(crate) use jupyter::{HubServer, HubUser, HubUserList, Progress};
 pub(crate) use machine::{Machine, MachineList};
 pub(crate) use monitoring::{History, MetricList};
 pub(crate) use salt::{Deployment, Minion, MinionList, MinionResult, SaltJob, StateResult};

@@ -3,6 +3,7 @@
 mod audit;
 mod claims;
 mod hosts;
+mod jupyter;
 mod machines;
 mod metrics;
 mod salt;
@@ -22,6 +23,7 @@ use utopia_agent::gpu::GpuMode;
 pub(crate) use audit::{AuditCommand, ListEvents, VerifyChain};
 pub(crate) use claims::{ClaimsCommand, CreateClaim, WaitForClaim};
 pub(crate) use hosts::{CreateHost, HostsCommand, MaintenanceCommand, UpdateHost};
+pub(crate) use jupyter::{CreateHubUser, HubServerName, JupyterCommand, StartHubServer, StopHubServer};
 pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
 pub(crate) use metrics::ShowMetrics;
 pub(crate) use salt::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
@@ -127,6 +129,11 @@ pub(crate) enum Command {
     /// SaltStack: the minions, functions and states on them
     #[command(subcommand)]
     Salt(SaltCommand),
+    /// The servers of others that this one uses, and how they are (operators)
+    Backends,
+    /// JupyterHub: its users and their servers
+    #[command(subcommand)]
+    Jupyter(JupyterCommand),
     /// Follow what happens: to claims, nodes and hosts
     Watch(WatchEvents),
     /// Webhooks: events, sent to a URL of yours (operators)

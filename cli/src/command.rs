@@ -1,10 +1,12 @@
 //! The commands. Each file calls the API and says how people see the answer, none knows HTTP or files; `up` is the server itself.
 
 mod audit;
+mod backends;
 mod claims;
 mod config;
 mod hosts;
 mod join_token;
+mod jupyter;
 mod listing;
 mod login;
 mod machines;
@@ -52,6 +54,8 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Users(command) => users::run(Context::new(global)?, command).await,
         Command::Tokens(command) => tokens::run(&Context::new(global)?, command).await,
         Command::Salt(command) => salt::run(&Context::new(global)?, command).await,
+        Command::Backends => backends::run(&Context::new(global)?).await,
+        Command::Jupyter(command) => jupyter::run(&Context::new(global)?, command).await,
         Command::Watch(watch) => watch::run(&Context::new(global)?, watch).await,
         Command::Webhooks(command) => webhooks::run(&Context::new(global)?, command).await,
         Command::Metrics(show) => metrics::run(&Context::new(global)?, show).await,

@@ -35,7 +35,7 @@ use crate::{
         sessions::Sessions,
     },
     authority,
-    backend::Backends,
+    backend::{self, Backends},
     bootstrap,
     checks::{self, Checker},
     clock::Clock,
@@ -156,6 +156,7 @@ impl ControlPlane {
         let allowed = &config.backends.webhook_allow_private;
         let webhooks = Webhooks::new(store.clone(), sealer.clone(), clock.clone(), allowed, metrics.clone())?;
         let history = History::new(backends.prometheus(), &store, &clock);
+        backend::metrics::register(&backends, &mut registry);
         let agent_tokens = AgentTokens::new(store.clone());
         Ok(Self {
             config,
@@ -309,6 +310,7 @@ impl ControlPlane {
             metrics: self.metrics.clone(),
         };
         tracker.spawn(driver.run(cancel.clone()));
+        tracker.spawn(backend::checks::run(self.backends.clone(), cancel.clone()));
         tracker.spawn(self.events.clone().follow(cancel.clone()));
         self.webhooks.spawn(self.events.clone(), tracker, cancel);
         let (sampler, keeper) = self.history.keepers(&self.hub, self.config.metrics_interval());

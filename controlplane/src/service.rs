@@ -3,6 +3,7 @@
 pub mod account;
 pub mod api_token;
 pub mod audit;
+pub mod backend;
 pub mod claim;
 pub mod convert;
 pub mod deletion;

@@ -40,6 +40,7 @@ package!(host, "Hosts.", "/utopia.host.v1.rs");
 package!(machine, "Machines reached over SSH.", "/utopia.machine.v1.rs");
 package!(audit, "The audit log.", "/utopia.audit.v1.rs");
 package!(jupyterhub, "JupyterHub's users and their servers.", "/utopia.jupyterhub.v1.rs");
+package!(backend, "How the servers of others are found.", "/utopia.backend.v1.rs");
 package!(event, "The log of events.", "/utopia.event.v1.rs");
 package!(salt, "SaltStack.", "/utopia.salt.v1.rs");
 package!(webhook, "Webhooks.", "/utopia.webhook.v1.rs");

@@ -1,8 +1,10 @@
 //! What each command asks of the server, and what people and programs then see.
 
 mod audit;
+mod backends;
 mod claims;
 mod hosts;
+mod jupyter;
 mod lists;
 mod login;
 mod machines;

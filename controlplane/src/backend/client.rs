@@ -57,6 +57,10 @@ pub struct Health {
     pub last_error: String,
     /// When it was asked.
     pub checked_at: Option<Timestamp>,
+    /// How often it was asked.
+    pub calls: u64,
+    /// How often it did not answer, or not so that it could be used.
+    pub failures: u64,
 }
 
 /// What a server is called, where it is, and which setting says so.
@@ -147,6 +151,16 @@ impl Backend {
         version.clone_into(&mut self.health_mut().version);
     }
 
+    /// Takes note that it cannot be used, although it may have answered.
+    pub fn note_failure(&self, error: &Error) {
+        let now = self.0.clock.now();
+        let mut health = self.health_mut();
+        health.is_up = Some(false);
+        health.last_error = error.to_string();
+        health.checked_at = Some(now);
+        health.failures += 1;
+    }
+
     /// Makes a call within a deadline; every answer is one, whatever its status, but 502, 503 and 504, which say that there is none.
     ///
     /// # Errors
@@ -203,19 +217,22 @@ impl Backend {
         }
     }
 
-    /// Says that it answered what cannot be understood.
+    /// Says, and notes, that it answered what cannot be understood.
     #[must_use]
     pub fn unintelligible(&self, answer: &Answer, cause: &str) -> Error {
-        let kind = answer.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
-        self.unreachable(&format!("its answer ({}, {kind}) cannot be understood: {cause}", answer.status))
+        let error = self.not_understood(answer.status, &answer.headers, cause);
+        self.note_failure(&error);
+        error
     }
 
-    /// Says that it does not accept our credentials, which the setting names.
+    /// Says, and notes, that it does not accept our credentials, which the setting names.
     #[must_use]
     pub fn refused(&self, setting: &str) -> Error {
         let Place { product, .. } = &self.0.place;
         let message = format!("{} refuses the control plane's credentials; see {setting}", self.0.place);
-        Error::Unavailable { reason: format!("{product}Refused").into(), message }
+        let error = Error::Unavailable { reason: format!("{product}Refused").into(), message };
+        self.note_failure(&error);
+        error
     }
 
     async fn head(&self, request: RequestBuilder) -> Result<Response, Failure> {
@@ -238,6 +255,11 @@ impl Backend {
         }
     }
 
+    fn not_understood(&self, status: StatusCode, headers: &HeaderMap, cause: &str) -> Error {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+        self.unreachable(&format!("its answer ({status}, {kind}) cannot be understood: {cause}"))
+    }
+
     fn unreachable(&self, cause: &str) -> Error {
         let Place { product, setting, .. } = &self.0.place;
         let message = format!("{} cannot be used: {cause}; see {setting}", self.0.place);
@@ -249,6 +271,8 @@ impl Backend {
         let mut health = self.health_mut();
         health.is_up = Some(error.is_none());
         health.latency = latency;
+        health.calls += 1;
+        health.failures += u64::from(error.is_some());
         health.last_error = error.unwrap_or_default();
         health.checked_at = Some(now);
     }
@@ -296,8 +320,7 @@ impl Opened {
     /// Says that it cannot be understood.
     #[must_use]
     pub fn unintelligible(&self, cause: &str) -> Error {
-        let (status, headers) = (self.response.status(), self.response.headers().clone());
-        self.backend.unintelligible(&Answer { status, headers, body: Bytes::new() }, cause)
+        self.backend.not_understood(self.response.status(), self.response.headers(), cause)
     }
 }
 

@@ -311,6 +311,10 @@ impl JupyterHub {
             Err(error) => return error,
         };
         match answer.status {
+            StatusCode::FORBIDDEN if sentence.starts_with("Missing or invalid credentials") => {
+                self.backend.refused(TOKEN_SETTING)
+            }
+            // The token is good, and what it stands for may not do this.
             StatusCode::FORBIDDEN => {
                 let message = format!("{} refuses the control plane: {sentence}; see {TOKEN_SETTING}", self.backend.place());
                 Error::Unavailable { reason: "JupyterHubRefused".into(), message }

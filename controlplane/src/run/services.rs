@@ -7,6 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 use utopia_proto::{
     audit::v1::audit_service_server::AuditServiceServer,
+    backend::v1::backend_service_server::BackendServiceServer,
     claim::v1::claim_service_server::ClaimServiceServer,
     codec::MAX_FRAME_BYTES,
     event::v1::event_service_server::EventServiceServer,
@@ -36,9 +37,10 @@ use crate::{
     checks::Checker,
     link::service::LinkService,
     service::{
-        account::AccountServer, api_token::ApiTokens, audit::AuditLog, claim::Claims, deletion::Deletion, enrolment::Enrolment,
-        event::Events, gpu::Gpus, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines, monitoring::Monitoring,
-        node::Nodes, node_agent::NodeAgents, salt::SaltStack, slurm::SlurmServer, user::Users, webhook::WebhookServer,
+        account::AccountServer, api_token::ApiTokens, audit::AuditLog, backend::BackendList, claim::Claims, deletion::Deletion,
+        enrolment::Enrolment, event::Events, gpu::Gpus, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines,
+        monitoring::Monitoring, node::Nodes, node_agent::NodeAgents, salt::SaltStack, slurm::SlurmServer, user::Users,
+        webhook::WebhookServer,
     },
 };
 
@@ -98,6 +100,7 @@ impl ControlPlane {
             .add_service(NodeAgentServiceServer::new(NodeAgents { hub: hub.clone(), store: store.clone(), clock: clock.clone() }))
             .add_service(AuditServiceServer::new(AuditLog { store: store.clone() }))
             .add_service(EventServiceServer::new(Events { log: self.events.clone(), store: store.clone() }))
+            .add_service(BackendServiceServer::new(BackendList { backends: self.backends.clone() }))
             .add_service(JupyterHubServiceServer::new(hubs))
             .add_service(WebhookServiceServer::new(self.webhook_server()))
             .add_service(MonitoringServiceServer::new(self.monitoring()))

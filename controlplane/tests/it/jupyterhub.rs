@@ -21,6 +21,9 @@ use crate::{
 
 const USERS: &str = "/api/jupyterhub/users";
 
+/// What the control plane shows to hubs that are played.
+const PLAYED_TOKEN: &str = "not-the-token-of-the-hub";
+
 /// Where the real hub is, and the file with the token of its service.
 struct Hub {
     url: String,
@@ -47,10 +50,24 @@ impl Hub {
 }
 
 /// Runs a test with a control plane that knows the real hub.
-async fn with_hub(test: impl AsyncFnOnce(&Plane)) {
+pub(crate) async fn with_hub(test: impl AsyncFnOnce(&Plane)) {
     let Some(hub) = Hub::real() else { return };
     with_sqlite(async |url| {
         let plane = Plane::start_as(url, &hub.arguments()).await;
+        test(&plane).await;
+        plane.stop().await;
+    })
+    .await;
+}
+
+/// Runs a test with a control plane that takes something else for the hub, with a token that the hub does not know.
+pub(crate) async fn with_played(url: &str, test: impl AsyncFnOnce(&Plane)) {
+    let directory = tempfile::tempdir().unwrap();
+    let token_file = directory.path().join("token");
+    std::fs::write(&token_file, PLAYED_TOKEN).unwrap();
+    let hub = Hub { url: url.to_owned(), token_file: token_file.to_str().unwrap().to_owned() };
+    with_sqlite(async |database| {
+        let plane = Plane::start_as(database, &hub.arguments()).await;
         test(&plane).await;
         plane.stop().await;
     })

@@ -24,6 +24,7 @@ mod accounts_v1;
 mod api_tokens;
 mod audit;
 mod authorization;
+mod backends;
 mod bad_input;
 mod claim_life;
 mod claims;

@@ -6,7 +6,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use http::{Method, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::{Hub, USERS, path, progress, start, with_hub};
+use super::{Hub, PLAYED_TOKEN as TOKEN, USERS, path, progress, start, with_hub, with_played};
 use crate::{
     databases::with_sqlite,
     http::Http,
@@ -14,22 +14,6 @@ use crate::{
     stand_in::{Asked, Relay, StandIn, Talker, json, nobody},
     wait::{eventually, soon},
 };
-
-const TOKEN: &str = "not-the-token-of-the-hub";
-
-/// Runs a test with a control plane that takes something else for the hub, with a token that the hub does not know.
-async fn with_played(url: &str, test: impl AsyncFnOnce(&Plane)) {
-    let directory = tempfile::tempdir().unwrap();
-    let token_file = directory.path().join("token");
-    std::fs::write(&token_file, TOKEN).unwrap();
-    let hub = Hub { url: url.to_owned(), token_file: token_file.to_str().unwrap().to_owned() };
-    with_sqlite(async |database| {
-        let plane = Plane::start_as(database, &hub.arguments()).await;
-        test(&plane).await;
-        plane.stop().await;
-    })
-    .await;
-}
 
 /// Every operation as an operator, of which each must fail so; answers the sentences.
 async fn all_fail(http: &Http, status: u16, reason: &str) -> Vec<String> {
