@@ -310,7 +310,8 @@ impl ControlPlane {
             metrics: self.metrics.clone(),
         };
         tracker.spawn(driver.run(cancel.clone()));
-        tracker.spawn(backend::checks::run(self.backends.clone(), cancel.clone()));
+        let check_interval = Duration::from_secs(self.config.backends.backend_check_seconds.into());
+        tracker.spawn(backend::checks::run(self.backends.clone(), check_interval, cancel.clone()));
         tracker.spawn(self.events.clone().follow(cancel.clone()));
         self.webhooks.spawn(self.events.clone(), tracker, cancel);
         let (sampler, keeper) = self.history.keepers(&self.hub, self.config.metrics_interval());

@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::Backends;
 
-/// How often it is looked.
-const INTERVAL: Duration = Duration::from_secs(30);
-
 /// How long each backend may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Looks at the start and then at intervals, until it is cancelled.
-pub async fn run(backends: Backends, cancel: CancellationToken) {
-    let mut interval = tokio::time::interval(INTERVAL);
+/// Looks at the start and then at intervals, until it is cancelled; never, when the interval is zero.
+pub async fn run(backends: Backends, interval: Duration, cancel: CancellationToken) {
+    if interval.is_zero() {
+        return;
+    }
+    let mut interval = tokio::time::interval(interval);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let looks = async {
         let mut before = BTreeMap::new();

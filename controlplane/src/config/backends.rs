@@ -15,6 +15,10 @@ use super::slurm;
 #[group(skip)]
 #[command(next_help_heading = "Backends")]
 pub struct Settings {
+    /// How often the servers below are asked how they are, in seconds; 0 for never
+    #[arg(long, env = "UTOPIA_BACKEND_CHECK_SECONDS", default_value_t = 30, value_name = "SECONDS")]
+    pub backend_check_seconds: u32,
+
     /// Slurm's REST servers: NAME=URL, then `key-file=FILE` (the HS256 key of Slurm's tokens) or `token-file=FILE` (a token), and `user=NAME` (as whom jobs and nodes are read, else root); several are separated by `;`
     #[arg(long, env = "UTOPIA_SLURM", value_delimiter = ';', value_name = "NAME=URL key-file=FILE")]
     pub slurm: Vec<slurm::Server>,

@@ -24,7 +24,8 @@ impl BackendService for BackendList {
         let all = self.backends.all();
         let of_kind = |kind: Kind| {
             let found = all.iter().filter(|(of, _)| *of == kind).map(|(_, backend)| show(kind, backend));
-            let found = found.collect::<Vec<_>>();
+            let mut found = found.collect::<Vec<_>>();
+            found.sort_by(|one, other| one.name.cmp(&other.name));
             if found.is_empty() { vec![none(kind)] } else { found }
         };
         Ok(Response::new(ListBackendsResponse { backends: Kind::ALL.into_iter().flat_map(of_kind).collect() }))

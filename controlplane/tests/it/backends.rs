@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 use crate::{
     databases::with_sqlite,
     http::Http,
-    jupyterhub::{with_hub, with_played},
-    plane::{Plane, text},
+    jupyterhub::{with_hub_as, with_played_as},
+    plane::{CHECKS, Plane, text},
     stand_in::{self, Asked, StandIn, nobody},
     wait::eventually,
 };
@@ -59,7 +59,7 @@ async fn hub(status: u16, body: Json) -> StandIn {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_settings_there_are_none() {
     with_sqlite(async |url| {
-        let plane = Plane::start(url).await;
+        let plane = Plane::start_as(url, &CHECKS).await;
         let list = plane.as_operator().get("/api/backends").await.expect(200);
         let none = |kind: &str, setting: &str| {
             json!({"kind": kind, "name": kind, "url": "", "status": "not_configured", "version": "", "latency_ms": 0.0,
@@ -88,7 +88,7 @@ async fn without_settings_there_are_none() {
 async fn one_that_answers_is_up() {
     let users = json!({"items": [], "_pagination": {"offset": 0, "limit": 1, "total": 0, "next": null}});
     let played = hub(200, users).await;
-    with_played(&played.url, async |plane| {
+    with_played_as(&played.url, &CHECKS, async |plane| {
         let hub = hub_is(plane, "up").await;
         assert_eq!((text(&hub, "name"), text(&hub, "url")), ("jupyterhub", &*format!("{}/", played.url)));
         assert_eq!((text(&hub, "version"), text(&hub, "last_error")), ("5.4.0", ""));
@@ -105,7 +105,7 @@ async fn one_that_answers_is_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_real_hub_is_up_with_its_version() {
-    with_hub(async |plane| {
+    with_hub_as(&CHECKS, async |plane| {
         let hub = hub_is(plane, "up").await;
         assert!(text(&hub, "version").starts_with(|c: char| c.is_ascii_digit()), "{hub}");
     })
@@ -115,7 +115,7 @@ async fn the_real_hub_is_up_with_its_version() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_away_is_down_and_the_control_plane_is_ready() {
     let url = nobody().await;
-    with_played(&url, async |plane| {
+    with_played_as(&url, &CHECKS, async |plane| {
         let hub = hub_is(plane, "down").await;
         let said = text(&hub, "last_error");
         assert!(said.contains(&url) && said.contains("UTOPIA_JUPYTERHUB_URL"), "{said}");
@@ -135,7 +135,7 @@ async fn one_that_refuses_us_or_is_something_else_is_down() {
     let refused = json!({"status": 403, "message": "Missing or invalid credentials."});
     for (status, body, cause) in [(403, refused, "UTOPIA_JUPYTERHUB_TOKEN_FILE"), (200, json!("hello"), "cannot be understood")] {
         let played = hub(status, body).await;
-        with_played(&played.url, async |plane| {
+        with_played_as(&played.url, &CHECKS, async |plane| {
             let hub = hub_is(plane, "down").await;
             assert!(text(&hub, "last_error").contains(cause), "{hub}");
         })
@@ -146,7 +146,7 @@ async fn one_that_refuses_us_or_is_something_else_is_down() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_does_not_answer_is_down_after_a_while() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    with_played(&format!("http://{}", silent.local_addr().unwrap()), async |plane| {
+    with_played_as(&format!("http://{}", silent.local_addr().unwrap()), &CHECKS, async |plane| {
         let began = Instant::now();
         let before = backend(&plane.as_operator(), "jupyterhub").await;
         assert_eq!((text(&before, "status"), &before["checked_at"]), ("unknown", &Json::Null));

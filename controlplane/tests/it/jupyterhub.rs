@@ -50,10 +50,15 @@ impl Hub {
 }
 
 /// Runs a test with a control plane that knows the real hub.
-pub(crate) async fn with_hub(test: impl AsyncFnOnce(&Plane)) {
+async fn with_hub(test: impl AsyncFnOnce(&Plane)) {
+    with_hub_as(&[], test).await;
+}
+
+/// The same with further settings.
+pub(crate) async fn with_hub_as(more: &[&str], test: impl AsyncFnOnce(&Plane)) {
     let Some(hub) = Hub::real() else { return };
     with_sqlite(async |url| {
-        let plane = Plane::start_as(url, &hub.arguments()).await;
+        let plane = Plane::start_as(url, &[&hub.arguments(), more].concat()).await;
         test(&plane).await;
         plane.stop().await;
     })
@@ -62,12 +67,17 @@ pub(crate) async fn with_hub(test: impl AsyncFnOnce(&Plane)) {
 
 /// Runs a test with a control plane that takes something else for the hub, with a token that the hub does not know.
 pub(crate) async fn with_played(url: &str, test: impl AsyncFnOnce(&Plane)) {
+    with_played_as(url, &[], test).await;
+}
+
+/// The same with further settings.
+pub(crate) async fn with_played_as(url: &str, more: &[&str], test: impl AsyncFnOnce(&Plane)) {
     let directory = tempfile::tempdir().unwrap();
     let token_file = directory.path().join("token");
     std::fs::write(&token_file, PLAYED_TOKEN).unwrap();
     let hub = Hub { url: url.to_owned(), token_file: token_file.to_str().unwrap().to_owned() };
     with_sqlite(async |database| {
-        let plane = Plane::start_as(database, &hub.arguments()).await;
+        let plane = Plane::start_as(database, &[&hub.arguments(), more].concat()).await;
         test(&plane).await;
         plane.stop().await;
     })

@@ -76,6 +76,9 @@ pub(crate) fn sealer() -> Sealer {
     Sealer::from_base64(SEAL_KEY, "SEAL_KEY").unwrap()
 }
 
+/// Lets a control plane ask backends how they are.
+pub(crate) const CHECKS: [&str; 2] = ["--backend-check-seconds", "30"];
+
 #[derive(Debug, clap::Parser)]
 struct Arguments {
     #[command(flatten)]
@@ -88,7 +91,9 @@ pub(crate) fn config(directory: &TempDir, more: &[&str]) -> Config {
     let fixed = ["controlplane", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--data-dir"];
     // Tests call more often than people do; those of the limits set their own.
     let limits: &[&str] = if more.contains(&"--limits") { &[] } else { &["--limits", "off"] };
-    let arguments = fixed.into_iter().chain([data_dir.to_str().unwrap()]).chain(limits.iter().chain(more).copied());
+    // Who plays a backend is asked by the test only.
+    let checks: &[&str] = if more.contains(&CHECKS[0]) { &[] } else { &[CHECKS[0], "0"] };
+    let arguments = fixed.into_iter().chain([data_dir.to_str().unwrap()]).chain(limits.iter().chain(checks).chain(more).copied());
     Arguments::parse_from(arguments).config
 }
 
