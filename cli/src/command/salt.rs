@@ -49,7 +49,8 @@ async fn deploy(client: &Client, output: Output, state: DeployState) -> anyhow::
     let found: Deployment = serde_json::from_value(answer.clone())?;
     output.show(answer, |deployment: Deployment| parts(&deployment))?;
     if is_async {
-        return Ok(begun(output, &found.job_id));
+        begun(output, &found.job_id);
+        return Ok(());
     }
     answered(&found.job_id, found.complete, &found.missing)?;
     if !found.success {
@@ -63,7 +64,8 @@ fn show_job(output: Output, answer: Value, may_go_on: bool) -> anyhow::Result<()
     let job: SaltJob = serde_json::from_value(answer.clone())?;
     output.show(answer, |job: SaltJob| job.results.iter().map(result).collect::<String>())?;
     if may_go_on && !job.complete {
-        return Ok(begun(output, &job.job_id));
+        begun(output, &job.job_id);
+        return Ok(());
     }
     answered(&job.job_id, job.complete, &job.missing)?;
     if !job.success {

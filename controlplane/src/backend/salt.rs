@@ -9,6 +9,7 @@ mod session;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     path::PathBuf,
     time::Duration,
 };
@@ -105,6 +106,15 @@ impl Target {
     }
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Glob(pattern) | Self::Grain(pattern) => f.write_str(pattern),
+            Self::List(names) => f.write_str(&names.join(",")),
+        }
+    }
+}
+
 impl Salt {
     /// The client of what the settings name, if they name one.
     ///
@@ -189,7 +199,7 @@ impl Salt {
         let Published { jid, minions } = self.returned(&answer, "local_async")?;
         match jid {
             Some(id) if !minions.is_empty() => Ok(Begun { id, minions }),
-            Some(_) | None => Err(Error::Absent { reason: "NoSuchMinion", message: "the target names no minion".to_owned() }),
+            Some(_) | None => Err(Error::Absent { reason: "NoSuchMinion", message: format!("{target} names no minion") }),
         }
     }
 
@@ -237,12 +247,8 @@ impl Salt {
 
     /// What a call returned. What does not fit is not repeated to the caller: it may be a trace of the master's.
     fn returned<T: DeserializeOwned>(&self, answer: &Answer, what: &str) -> Result<T> {
-        #[derive(serde::Deserialize)]
-        struct Returned<T> {
-            r#return: [T; 1],
-        }
-        let returned = answer.json::<Returned<Value>>().map_err(|cause| self.backend.unintelligible(answer, &cause))?;
-        let [value] = returned.r#return;
+        let mut body = answer.json::<Value>().map_err(|cause| self.backend.unintelligible(answer, &cause))?;
+        let value = body.pointer_mut("/return/0").map(Value::take).unwrap_or_default();
         serde_json::from_value(value)
             .map_err(|_| self.backend.unintelligible(answer, &format!("{what} returned what it never does")))
     }

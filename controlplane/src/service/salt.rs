@@ -150,7 +150,7 @@ impl SaltStack {
     /// Begins a job and writes it down. It has begun: that it could not be written down is for our log, not for the caller.
     async fn begin(self, salt: Salt, trail: Trail, command: Command) -> Result<Begun> {
         let begun = salt.begin(&command).await?;
-        let change = Change::created(target(&command), audit_value(&begun, &command));
+        let change = Change::created(&command.target, audit_value(&begun, &command));
         if let Err(error) = self.store.record(&trail, change, AuditResult::Success, self.clock.now()).await {
             let Trail { action, user, .. } = &trail;
             tracing::error!(%error, %action, %user, job = begun.id, "what was begun could not be written to the audit log");
@@ -165,7 +165,7 @@ fn just_begun(begun: &Begun, command: &Command) -> Job {
     if let Target::List(names) = &command.target {
         expected.extend(names.iter().cloned());
     }
-    Job::begun(&begun.id, command.function.clone(), target(command), expected)
+    Job::begun(&begun.id, command.function.clone(), command.target.to_string(), expected)
 }
 
 /// What is known now: nobody who was asked for is forgotten.
@@ -173,13 +173,6 @@ fn merged(before: Job, mut seen: Job) -> Job {
     let asked: BTreeSet<String> = before.expected;
     seen.expected.extend(asked);
     seen
-}
-
-fn target(command: &Command) -> String {
-    match &command.target {
-        Target::Glob(pattern) | Target::Grain(pattern) => pattern.clone(),
-        Target::List(names) => names.join(","),
-    }
 }
 
 /// What the audit log shows of a job. Pillar is where secrets are; of it only the names are shown.

@@ -53,7 +53,16 @@ struct Inner {
 #[derive(Default)]
 struct State {
     token: Option<Token>,
-    refused_at: Option<Instant>,
+    /// The last log-in, if it failed.
+    failed: Option<Failed>,
+}
+
+/// A log-in that failed.
+struct Failed {
+    at: Instant,
+    /// For how long none is tried after it.
+    holds: Duration,
+    error: Error,
 }
 
 impl Token {
@@ -86,6 +95,7 @@ impl Session {
     }
 
     async fn token_but(&self, refused: Option<&Token>) -> Result<Token> {
+        let asked_at = Instant::now();
         let mut state = self.0.state.lock().await;
         let is_good =
             |token: &&Token| Instant::now() < token.renew_at && refused.is_none_or(|refused| refused.text != token.text);
@@ -93,18 +103,31 @@ impl Session {
             return Ok(token.clone());
         }
         state.token = None;
-        if state.refused_at.is_some_and(|at| at.elapsed() < REFUSAL_HOLDS) {
-            return Err(self.0.backend.refused(PASSWORD_FILE));
+        // Who waited while it failed does not wait for another.
+        let is_ours = |failed: &&Failed| asked_at < failed.at || failed.at.elapsed() < failed.holds;
+        if let Some(error) = state.failed.as_ref().filter(is_ours).and_then(|failed| copy(&failed.error)) {
+            return Err(error);
         }
-        state.refused_at = None;
-        match self.0.log_in().await? {
-            Some(token) => Ok(state.token.insert(token).clone()),
-            None => {
-                state.refused_at = Some(Instant::now());
-                Err(self.0.backend.refused(PASSWORD_FILE))
+        let (error, holds) = match self.0.log_in().await {
+            Ok(Some(token)) => {
+                state.failed = None;
+                return Ok(state.token.insert(token).clone());
             }
-        }
+            Ok(None) => (self.0.backend.refused(PASSWORD_FILE), REFUSAL_HOLDS),
+            Err(error) => (error, Duration::ZERO),
+        };
+        state.failed = copy(&error).map(|error| Failed { at: Instant::now(), holds, error });
+        Err(error)
     }
+}
+
+/// The same error once more, for those that a server gives.
+fn copy(error: &Error) -> Option<Error> {
+    if let Error::Unavailable { reason, message } = error {
+        return Some(Error::Unavailable { reason: reason.clone(), message: message.clone() });
+    }
+    let Error::DeadlineExceeded { message } = error else { return None };
+    Some(Error::DeadlineExceeded { message: message.clone() })
 }
 
 impl Inner {
@@ -122,7 +145,8 @@ impl Inner {
         match answer.status {
             StatusCode::UNAUTHORIZED => Ok(None),
             StatusCode::OK => {
-                let granted = answer.json::<Granted>().map_err(|cause| self.backend.unintelligible(&answer, &cause))?;
+                // What the parser says of it may hold a part of the token.
+                let granted = answer.json::<Granted>().map_err(|_| self.backend.unintelligible(&answer, "it is no log-in"))?;
                 Ok(Some(granted.token(began)))
             }
             _ => Err(self.backend.unintelligible(&answer, "it is no log-in")),

@@ -42,7 +42,8 @@ async fn who_does_not_exist_is_named() {
     with_real(async |plane| {
         for (target, kind) in [("node99", "glob"), ("node98,node99", "list"), ("rack:r99", "grain")] {
             let command = json!({"target": target, "target_type": kind, "function": "test.ping"});
-            execute(plane, &command).await.expect_error(404, "NoSuchMinion");
+            let sentence = execute(plane, &command).await.expect_error(404, "NoSuchMinion");
+            assert_eq!(sentence, format!("{target} names no minion"));
         }
         let command = json!({"target": "node01,node99", "target_type": "list", "function": "test.ping"});
         let job = execute(plane, &command).await.expect(200);
