@@ -12,4 +12,5 @@ mod open;
 mod outbox;
 mod people;
 mod placement;
+mod slurm_jobs;
 mod webhooks;

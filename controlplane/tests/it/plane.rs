@@ -142,6 +142,23 @@ pub(crate) struct Plane {
     settings: Vec<String>,
 }
 
+/// A control plane that is stopped, with what it keeps.
+#[derive(Debug)]
+pub(crate) struct Paused {
+    people: People,
+    directory: TempDir,
+    database_url: String,
+    settings: Vec<String>,
+}
+
+impl Paused {
+    /// Starts it again.
+    pub(crate) async fn resume(self) -> Plane {
+        let Self { people, directory, database_url, settings } = self;
+        Plane::start_with(people, directory, database_url, settings).await
+    }
+}
+
 impl Plane {
     /// Starts a control plane on an empty database.
     pub(crate) async fn start(database_url: &str) -> Self {
@@ -182,9 +199,14 @@ impl Plane {
     }
 
     async fn restart_with(self, settings: Vec<String>) -> Self {
-        let Self { people, running, directory, database_url, .. } = self;
+        Paused { settings, ..self.pause().await }.resume().await
+    }
+
+    /// Stops it for a while.
+    pub(crate) async fn pause(self) -> Paused {
+        let Self { people, running, directory, database_url, settings, .. } = self;
         running.stop().await;
-        Self::start_with(people, directory, database_url, settings).await
+        Paused { people, directory, database_url, settings }
     }
 
     /// Stops it, which must be in order.

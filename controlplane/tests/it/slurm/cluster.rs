@@ -43,8 +43,13 @@ impl Cluster {
 
     /// Adds a job of a user in a state, and answers its number.
     pub(crate) fn add(&self, user: &str, state: &str) -> i64 {
+        self.add_marked(user, state, "")
+    }
+
+    /// The same with a comment.
+    pub(crate) fn add_marked(&self, user: &str, state: &str, comment: &str) -> i64 {
         let mut jobs = self.jobs();
-        let job = job(&jobs, user, state, "by hand", "");
+        let job = job(&jobs, user, state, "by hand", comment);
         let id = job["job_id"].as_i64().unwrap();
         jobs.push(job);
         id
