@@ -10,6 +10,7 @@ mod jupyter;
 mod machine;
 mod monitoring;
 mod salt;
+mod slurm;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub(crate) use jupyter::{HubServer, HubUser, HubUserList, Progress};
 pub(crate) use machine::{Machine, MachineList};
 pub(crate) use monitoring::{History, MetricList};
 pub(crate) use salt::{Deployment, Minion, MinionList, MinionResult, SaltJob, StateResult};
+pub(crate) use slurm::{Cluster, ClusterList, FleetGpu, FleetGpuList, Job, JobList, SlurmGpus, SlurmNode, SlurmNodeList};
 pub(crate) use webhook::{Delivery, DeliveryList, Webhook, WebhookList};
 
 #[derive(Debug, Default, Deserialize)]

@@ -7,6 +7,7 @@ mod jupyter;
 mod machines;
 mod metrics;
 mod salt;
+mod slurm;
 mod tokens;
 mod users;
 mod value;
@@ -27,6 +28,7 @@ pub(crate) use jupyter::{CreateHubUser, HubServerName, JupyterCommand, StartHubS
 pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
 pub(crate) use metrics::ShowMetrics;
 pub(crate) use salt::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
+pub(crate) use slurm::{InCluster, JobsCommand, ListGpus, OneJob, SlurmCommand, SubmitJob};
 pub(crate) use tokens::{CreateToken, TokensCommand};
 pub(crate) use users::{ChangePassword, CreateUser, UsersCommand};
 pub(crate) use value::{EnvVar, Head, Label, Moment, Port, Seconds, Size, Volume};
@@ -126,6 +128,11 @@ pub(crate) enum Command {
     /// API tokens: credentials for scripts
     #[command(subcommand, alias = "token")]
     Tokens(TokensCommand),
+    /// Every GPU, those of claims and those of Slurm
+    Gpus(ListGpus),
+    /// Slurm: its clusters, nodes and jobs
+    #[command(subcommand)]
+    Slurm(SlurmCommand),
     /// SaltStack: the minions, functions and states on them
     #[command(subcommand)]
     Salt(SaltCommand),

@@ -4,6 +4,7 @@ mod audit;
 mod backends;
 mod claims;
 mod config;
+mod gpus;
 mod hosts;
 mod join_token;
 mod jupyter;
@@ -14,6 +15,7 @@ mod metrics;
 mod nodes;
 mod salt;
 mod secret;
+mod slurm;
 mod tokens;
 mod up;
 mod users;
@@ -53,6 +55,8 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Machines(command) => machines::run(&Context::new(global)?, command).await,
         Command::Users(command) => users::run(Context::new(global)?, command).await,
         Command::Tokens(command) => tokens::run(&Context::new(global)?, command).await,
+        Command::Gpus(list) => gpus::run(&Context::new(global)?, list).await,
+        Command::Slurm(command) => slurm::run(&Context::new(global)?, command).await,
         Command::Salt(command) => salt::run(&Context::new(global)?, command).await,
         Command::Backends => backends::run(&Context::new(global)?).await,
         Command::Jupyter(command) => jupyter::run(&Context::new(global)?, command).await,

@@ -11,6 +11,7 @@ mod machines;
 mod metrics;
 mod nodes;
 mod salt;
+mod slurm;
 mod tokens;
 mod users;
 mod watch;
@@ -36,6 +37,7 @@ async fn help_teaches_the_first_steps() {
         (&["machines", "create"], "--private-key-file ~/.ssh/id_ed25519"),
         (&["machines", "update"], "aiinfra machines update web-1"),
         (&["machines", "status"], "aiinfra machines status web-1 maintenance"),
+        (&["slurm", "jobs", "submit"], "aiinfra slurm jobs submit --script job.sh"),
         (&["salt", "run"], "aiinfra salt run 'node*' test.ping"),
         (&["salt", "deploy"], "aiinfra salt deploy 'node*' slurm.compute"),
         (&["webhooks", "create"], "aiinfra webhooks create https://"),

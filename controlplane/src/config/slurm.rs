@@ -116,7 +116,7 @@ mod tests {
     fn what_makes_no_sense_is_refused_with_the_reason() {
         for (text, part) in [
             ("", "is empty"),
-            ("http://h:6820 key-file=k", "name of a cluster"),
+            ("http://h:6820 key-file=k", "NAME=URL"),
             ("gpu", "NAME=URL"),
             ("G p=x", "name of a cluster"),
             ("gpu=h:6820 key-file=k", "of http or https"),

@@ -39,8 +39,8 @@ impl Failure {
         let refusal = refusals.first()?;
         let sentence = sentence(refusal);
         Some(match refusal.error_number.0.unwrap_or_default() {
-            // A token that does not hold is an "unspecified error" to versions before 23.02.
-            1007 | 6000..=6999 | -1 => Self::Credentials,
+            // To a token that does not hold the controller says nothing at all, and versions before 23.02 make of that what they can.
+            1007 | 5004 | 5005 | 6000..=6999 | -1 => Self::Credentials,
             2017 | 2044 => Self::NoSuchJob,
             2021 => Self::Over,
             2010 => Self::NoSuchUser,
@@ -98,6 +98,8 @@ mod tests {
         let of = |value| Failure::of(&[serde_json::from_value::<shape::Refusal>(value).unwrap()]);
         assert!(matches!(of(json!({"error_number": 2017, "error": "Invalid job id specified"})), Some(Failure::NoSuchJob)));
         assert!(matches!(of(json!({"error": "Unspecified error", "errno": -1})), Some(Failure::Credentials)));
+        let silence = json!({"error_code": 5005, "error": "Zero Bytes were transmitted or received"});
+        assert!(matches!(of(silence), Some(Failure::Credentials)));
         assert!(matches!(of(json!({"error_number": 2002, "error": "no"})), Some(Failure::Denied(_))));
         assert!(matches!(of(json!({"error_number": 1001, "error": "cannot contact"})), None));
         assert!(matches!(of(json!({"error": "what"})), None));
