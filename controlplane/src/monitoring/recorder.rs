@@ -104,7 +104,7 @@ impl Recorder {
         if rounds.is_empty() {
             return Ok(());
         }
-        self.0.store.write_series(&self.chunks(&rounds)?).await?;
+        self.0.store.write_series(self.chunks(&rounds)?).await?;
         self.waiting().drain(..rounds.len());
         Ok(())
     }
@@ -211,9 +211,9 @@ impl Recorder {
             for owner in owners {
                 chunks.push(self.coarser(owner.clone(), resolution, finer, bucket_ms).await?);
             }
-            store.write_series(&chunks).await?;
+            store.write_series(chunks).await?;
         }
-        store.write_series(&[self.coarser(FLEET.to_owned(), resolution, finer, bucket_ms).await?]).await
+        store.write_series(vec![self.coarser(FLEET.to_owned(), resolution, finer, bucket_ms).await?]).await
     }
 
     async fn coarser(&self, owner: String, resolution: Resolution, finer: Resolution, bucket_ms: i64) -> Result<SeriesChunk> {

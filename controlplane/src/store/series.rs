@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Doing as _, Store, batch, row};
 use crate::error::Result;
 
+/// Chunks of one statement: they are large, and more of them at once take memory but save no time.
+const ROWS: usize = 64;
+
 /// A chunk of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesChunk {
@@ -25,22 +28,25 @@ pub struct SeriesChunk {
 
 impl Store {
     /// Writes chunks, all or none.
-    pub async fn write_series(&self, chunks: &[SeriesChunk]) -> Result<()> {
+    pub async fn write_series(&self, chunks: Vec<SeriesChunk>) -> Result<()> {
         const CONTEXT: &str = "write the history";
         let mut transaction = self.transaction().await.doing(CONTEXT)?;
-        for chunks in batch::pieces(chunks) {
+        let mut chunks = chunks.into_iter();
+        while chunks.len() > 0 {
+            let rows = chunks.len().min(ROWS);
             let sql = batch::statement(
                 "insert into series_chunks (owner, resolution, bucket, part, data) values ",
                 "($, $, $, $, $)",
-                chunks.len(),
+                rows,
                 " on conflict (owner, resolution, bucket, part) do update set data = excluded.data",
                 0,
             );
-            let bind = |query: Query<'static, Any, _>, chunk: &SeriesChunk| {
-                let query = query.bind(chunk.owner.clone()).bind(chunk.resolution_ms).bind(chunk.bucket_ms);
-                query.bind(chunk.part).bind(chunk.data.clone())
+            let bind = |query: Query<'static, Any, _>, chunk: SeriesChunk| {
+                let query = query.bind(chunk.owner).bind(chunk.resolution_ms).bind(chunk.bucket_ms);
+                query.bind(chunk.part).bind(chunk.data)
             };
-            chunks.iter().fold(sqlx::query(sql), bind).execute(&mut *transaction).await.doing(CONTEXT)?;
+            let query = chunks.by_ref().take(rows).fold(sqlx::query(sql).persistent(rows == ROWS), bind);
+            query.execute(&mut *transaction).await.doing(CONTEXT)?;
         }
         transaction.commit().await.doing(CONTEXT)
     }
