@@ -67,9 +67,11 @@ impl Recorder {
         Self(Arc::new(Inner { store, clock, part, waiting: Mutex::default() }))
     }
 
-    /// Takes what was measured.
+    /// Takes what was measured, unless that is nothing.
     pub fn push(&self, round: Round) {
-        self.waiting().push_back(Arc::new(round));
+        if !round.is_empty() {
+            self.waiting().push_back(Arc::new(round));
+        }
     }
 
     /// Writes and keeps order until cancelled, and writes once more then.

@@ -106,6 +106,12 @@ impl Round {
         self.machines.push((id, hostname.into(), Arc::clone(gpus)));
     }
 
+    /// Whether no machine was online.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fleet == Sums::default()
+    }
+
     /// What was taken down, machine by machine.
     pub fn machines(&self) -> impl Iterator<Item = MachineReadings<'_>> {
         let mut rest = &self.values[..];

@@ -91,10 +91,10 @@ impl Monitoring {
         if !gpu_uuid.is_empty() && !metric.is_per_gpu() {
             return Err(Error::invalid("gpu_uuid", "must be empty for a metric that GPUs do not have"));
         }
+        validate::text("gpu_uuid", gpu_uuid, 128)?;
         let gpu = (!gpu_uuid.is_empty()).then_some(gpu_uuid);
         if node_id.is_empty() {
             let Some(gpu) = gpu else { return Ok((None, None)) };
-            validate::text("gpu_uuid", gpu, 128)?;
             let node = self.store.node_of_gpu(gpu).await?.ok_or_else(|| Error::not_found("GPU", gpu))?;
             return Ok((Some(node), Some(gpu)));
         }

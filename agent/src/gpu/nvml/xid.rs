@@ -54,7 +54,6 @@ impl XidWatch {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other words are NVIDIA's own")]
 fn watch(library: Option<OsString>, last: &Weak<Last>) {
     while last.strong_count() > 0 {
         match load(library.as_deref()).and_then(|nvml| wait(&nvml, last)) {
