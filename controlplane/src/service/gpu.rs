@@ -151,10 +151,8 @@ impl Node {
     /// How a GPU stands, with the claims that have GPUs.
     fn status(&self, at: usize, owners: &HashMap<String, Uuid>) -> GpuStatus {
         let gpu = &self.gpus[at];
-        match gpu.status {
-            GpuStatus::Free | GpuStatus::Busy if owners.contains_key(&gpu.uuid) => GpuStatus::Allocated,
-            status => status,
-        }
+        let can_have_claim = matches!(gpu.status, GpuStatus::Free | GpuStatus::Busy);
+        if can_have_claim && owners.contains_key(&gpu.uuid) { GpuStatus::Allocated } else { gpu.status }
     }
 
     fn show(&self, at: usize, owners: &HashMap<String, Uuid>) -> FleetGpu {

@@ -2,7 +2,7 @@
 
 mod spec;
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -89,8 +89,7 @@ impl SlurmService for SlurmServer {
                 && self.may_see(&person, job)
         };
         let mut jobs = jobs.into_iter().map(|found| found.job).filter(is_wanted).collect::<Vec<_>>();
-        let age = |job: &Job| (job.submit_time.map(|at| at.seconds), job.job_id);
-        jobs.sort_by(|a, b| age(b).cmp(&age(a)));
+        jobs.sort_by_key(|job| Reverse((job.submit_time.map(|at| at.seconds), job.job_id)));
         let Page { items, total } = window.cut(jobs);
         let now = self.clock.now();
         Ok(Response::new(ListJobsResponse {
