@@ -5,6 +5,7 @@ mod certificates;
 mod claims;
 mod crashes;
 mod first_steps;
+mod jobs;
 mod joining;
 mod lost_nodes;
 mod machines;

@@ -12,7 +12,9 @@ pub(crate) mod nat;
 pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod receiver;
 pub(crate) mod server;
+pub(crate) mod slurm;
 pub(crate) mod sshd;
 
 use std::io::Write as _;
