@@ -1,0 +1,156 @@
+"""Calls over an asynchronous connection pool: `_sync.py` with `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import httpx
+
+from . import _core, _model, _stream
+from ._core import Call, Options
+from ._paging import Pager
+from .errors import ConnectionFailed, Error, Timeout
+
+T = TypeVar("T")
+
+
+class AsyncStream(Generic[T]):
+    """Messages as they come. It holds a connection until its end, or until it is closed."""
+
+    def __init__(self, messages: Callable[[], AsyncIterator[T]]) -> None:
+        self._messages = messages()
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        return await anext(self._messages)
+
+    async def __aenter__(self) -> AsyncStream[T]:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hangs up."""
+        close = getattr(self._messages, "aclose", None)
+        if close:
+            await close()
+
+
+class AsyncConnection:
+    """Makes calls, and tries them again where that is right."""
+
+    def __init__(self, http: httpx.AsyncClient, options: Options) -> None:
+        self.http = http
+        self.options = options
+
+    async def call(
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        envelope: bool = False,
+        key: str | None = None,
+    ) -> T:
+        """Calls an operation."""
+        call = Call(method, path, query, body, envelope, key)
+        attempt = 1
+        while True:
+            try:
+                return await self._attempt(kind, call)
+            except Error as error:
+                wait = _core.delay(error, attempt, call, self.options)
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    def stream(
+        self, kind: type[T], method: str, path: str, *, query: Mapping[str, Any] | None = None, resumable: bool = False
+    ) -> AsyncStream[T]:
+        """Calls an operation that answers with message after message."""
+        return AsyncStream(lambda: self._messages(kind, Call(method, path, query, resumable=resumable)))
+
+    async def pages(self, fetch: Callable[[int], Awaitable[Any]]) -> AsyncIterator[Any]:
+        """The items of all pages."""
+        pager = Pager()
+        while True:
+            page = await fetch(pager.number)
+            for item in page:
+                yield item
+            if not pager.turn(page):
+                return
+
+    async def _attempt(self, kind: type[T], call: Call) -> T:
+        deadline = time.monotonic() + self.options.timeout
+        request = self.http.build_request(**call.request(self.options, "application/json"), timeout=_core.timeouts(self.options))
+        try:
+            response = await self.http.send(request, stream=True)
+            try:
+                body = await _read(response, deadline)
+            finally:
+                await response.aclose()
+        except (httpx.TransportError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _core.failure(error) from error
+        refusal = _core.refusal(response, body)
+        if refusal:
+            raise refusal
+        result: T = _core.result(kind, call, response, body)
+        return result
+
+    async def _messages(self, kind: type[T], call: Call) -> AsyncIterator[T]:
+        attempt, has_begun = 1, False
+        while True:
+            try:
+                async for content in self._contents(call):
+                    attempt, has_begun = 1, True
+                    yield _model.decode(kind, content)
+                return
+            except Error as error:
+                can_go_on = not has_begun or (call.resumable and call.last_event_id)
+                wait = _core.delay(error, attempt, call, self.options) if can_go_on else None
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    async def _contents(self, call: Call) -> AsyncIterator[Any]:
+        request = self.http.build_request(
+            **call.request(self.options, _stream.ACCEPT), timeout=_core.timeouts(self.options, is_stream=True)
+        )
+        try:
+            response = await self.http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    body = await _read(response, time.monotonic() + self.options.timeout)
+                    raise _core.refusal(response, body) or ConnectionFailed("no answer")
+                parser = _stream.Parser(response.headers.get("content-type", ""), response.headers.get("x-request-id", ""))
+                async for chunk in response.aiter_bytes():
+                    for content in parser.feed(chunk):
+                        yield content
+                    call.last_event_id = parser.last_event_id or call.last_event_id
+                if not parser.end():
+                    raise ConnectionFailed("the stream ended within a message")
+            finally:
+                await response.aclose()
+        except (httpx.TransportError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _core.failure(error) from error
+
+
+async def _read(response: httpx.Response, deadline: float) -> bytes:
+    """The whole body. httpx bounds the wait for each piece of it, but not for all."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if time.monotonic() > deadline:
+            raise Timeout("the answer is too slow")
+    return bytes(body)

@@ -1,0 +1,1806 @@
+"""The operations of the contract, with `await`. Made from the OpenAPI document by `make sdk`; changes here are lost."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ._core import path
+from ._async import AsyncConnection, AsyncStream
+from ._paging import PAGE_SIZE
+from .models import (
+    Account,
+    ApiToken,
+    AuditEvent,
+    AuditLink,
+    AuditResult,
+    ChangePasswordResponse,
+    Claim,
+    ClaimExplanation,
+    ClaimPhase,
+    ClaimSpecInput,
+    Container,
+    CreateContainerResponse,
+    CreateHostResponse,
+    DeleteMachineResponse,
+    DeleteUserResponse,
+    Empty,
+    Event,
+    Health,
+    Host,
+    HostHealth,
+    HostStatus,
+    JoinToken,
+    ListApiTokensResponse,
+    ListAuditEventsResponse,
+    ListClaimsResponse,
+    ListHostGpusResponse,
+    ListHostsResponse,
+    ListJoinTokensResponse,
+    ListMachinesResponse,
+    ListNodesResponse,
+    ListRolesResponse,
+    ListUsersResponse,
+    LoginResponse,
+    LogoutResponse,
+    Machine,
+    MachineRole,
+    MachineStatus,
+    MaintenanceClaims,
+    Node,
+    NodeLossPolicy,
+    NodeMetrics,
+    NodeState,
+    PortMappingInput,
+    RegisterNodeResponse,
+    ResourcesInput,
+    RevokeApiTokenResponse,
+    Role,
+    Session,
+    TestToken,
+    User,
+)
+
+
+class AsyncIamService:
+    """Operations of `client.iam`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def register(
+        self,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> User:
+        """Registers a new user with the role user.
+
+        Errors: ALREADY_EXISTS when the user name is taken; INVALID_ARGUMENT when a field breaks its rule.
+
+        Needs no credentials. Counts towards the limit of log-ins.
+
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
+          regard to case.
+        - password: 8 to 256 bytes; well-known pairs of name and password are refused.
+        """
+        return await self._connection.call(User, "POST", "/api/auth/register", body={"username": username, "password": password})
+
+    async def login(
+        self,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> LoginResponse:
+        """Exchanges a user name and password for a bearer token, valid for 24 hours.
+
+        Errors: UNAUTHENTICATED, alike for an unknown user and a wrong password; RESOURCE_EXHAUSTED (`LoginLocked`)
+        after too many failures in a row.
+
+        Needs no credentials. Counts towards the limit of log-ins.
+
+        - username: The user name.
+        - password: The password.
+        """
+        return await self._connection.call(LoginResponse, "POST", "/api/auth/login", body={"username": username, "password": password})
+
+    async def list_roles(
+        self,
+    ) -> ListRolesResponse:
+        """Lists the roles and their policies.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+        """
+        return await self._connection.call(ListRolesResponse, "GET", "/api/roles")
+
+    async def set_role_policy(
+        self,
+        role: str,
+        *,
+        allow_all: bool | None = None,
+        max_gpu_count: int | None = None,
+    ) -> Role:
+        """Sets what a role allows; it holds for the next claim that is admitted.
+
+        The policy of `admin` cannot be narrowed.
+
+        Errors: NOT_FOUND for an unknown role; INVALID_ARGUMENT for a negative number.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - role: The role's name.
+        - allow_all: No limits.
+        - max_gpu_count: The most GPUs that all live claims of one user may ask for together. Ignored under
+          `allow_all`.
+        """
+        return await self._connection.call(
+            Role, "PUT", path("/api/roles/{role}/policy", role=role), body={"allow_all": allow_all, "max_gpu_count": max_gpu_count}
+        )
+
+
+class AsyncAccountService:
+    """Operations of `client.account`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def login(
+        self,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> Session:
+        """Exchanges a user name and password for a bearer token, valid for 24 hours.
+
+        Errors: UNAUTHENTICATED (`InvalidCredentials`), alike for an unknown user and a wrong password;
+        RESOURCE_EXHAUSTED (`LoginLocked`) after five failures in a row, for one second that doubles with each
+        further failure up to 15 minutes.
+
+        Needs no credentials. Counts towards the limit of log-ins.
+
+        - username: The user name.
+        - password: The password.
+        """
+        return await self._connection.call(
+            Session, "POST", "/api/v1/auth/login", body={"username": username, "password": password}, envelope=True
+        )
+
+    async def register(
+        self,
+        *,
+        username: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
+        role: str | None = None,
+    ) -> Account:
+        """Registers a new user.
+
+        The role is `user`; only an administrator who is logged in may name another.
+
+        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field
+        breaks its rule.
+
+        Needs no credentials. Counts towards the limit of log-ins.
+
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
+          regard to case.
+        - email: An e-mail address of at most 254 characters, unique without regard to case; may be left out.
+        - password: 8 to 256 bytes; well-known pairs of name and password are refused.
+        - role: Ignored unless an administrator calls; then as of CreateUser.
+        """
+        return await self._connection.call(
+            Account,
+            "POST",
+            "/api/v1/auth/register",
+            body={"username": username, "email": email, "password": password, "role": role},
+            envelope=True,
+        )
+
+    async def refresh(
+        self,
+        *,
+        token: str | None = None,
+    ) -> Session:
+        """Exchanges a token, valid or expired for at most ten minutes, for a new one.
+
+        The old one is revoked.
+
+        Errors: UNAUTHENTICATED for any other token, one that was revoked or exchanged before included.
+
+        Needs no credentials. Counts towards the general limit.
+
+        - token: The old token.
+        """
+        return await self._connection.call(Session, "POST", "/api/v1/auth/refresh", body={"token": token}, envelope=True)
+
+    async def get_profile(
+        self,
+    ) -> Account:
+        """The caller's own account.
+
+        What another replica of the control plane changed shows within two seconds.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+        """
+        return await self._connection.call(Account, "GET", "/api/v1/auth/profile", envelope=True)
+
+    async def logout(
+        self,
+    ) -> LogoutResponse:
+        """Revokes the token it is called with.
+
+        Errors: FAILED_PRECONDITION (`NotASession`) when called with an API token.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+        """
+        return await self._connection.call(LogoutResponse, "POST", "/api/v1/auth/logout", envelope=True)
+
+    async def create_test_token(
+        self,
+    ) -> TestToken:
+        """A token of a plain user for trying things out.
+
+        It exists only under the development flag.
+
+        Errors: NOT_FOUND without the flag.
+
+        Needs no credentials. Counts towards the limit of log-ins.
+        """
+        return await self._connection.call(TestToken, "GET", "/api/v1/auth/token", envelope=True)
+
+
+class AsyncUsersService:
+    """Operations of `client.users`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        role: str | None = None,
+        search: str | None = None,
+    ) -> ListUsersResponse:
+        """Lists users in the order in which they registered.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - page: From 1.
+        - limit: Users on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        - role: Only users with this role.
+        - search: Only users whose name or e-mail address contains this, without regard to case.
+        """
+        return await self._connection.call(
+            ListUsersResponse,
+            "GET",
+            "/api/v1/users",
+            query={"page": page, "limit": limit, "page_size": page_size, "role": role, "search": search},
+            envelope=True,
+        )
+
+    def iterate(
+        self,
+        *,
+        role: str | None = None,
+        search: str | None = None,
+    ) -> AsyncIterator[Account]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, role=role, search=search))
+
+    async def create(
+        self,
+        *,
+        username: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
+        role: str | None = None,
+    ) -> Account:
+        """Makes a user with any role.
+
+        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field
+        breaks its rule.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
+          regard to case.
+        - email: An e-mail address of at most 254 characters, unique without regard to case; may be left out.
+        - password: 8 to 256 bytes; well-known pairs of name and password are refused.
+        - role: `admin`, `operator`, `user` or `readonly`; `user` when left out.
+        """
+        return await self._connection.call(
+            Account, "POST", "/api/v1/users", body={"username": username, "email": email, "password": password, "role": role}, envelope=True
+        )
+
+    async def get(
+        self,
+        id: str,
+    ) -> Account:
+        """One user.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the general limit.
+
+        - id: The user's id.
+        """
+        return await self._connection.call(Account, "GET", path("/api/v1/users/{id}", id=id), envelope=True)
+
+    async def update(
+        self,
+        id: str,
+        *,
+        email: str | None = None,
+        role: str | None = None,
+    ) -> Account:
+        """Changes the e-mail address or the role; what is left out stays.
+
+        A changed role ends all of the user's sessions at once; API tokens go on with at most the new role.
+
+        Errors: NOT_FOUND, also for anybody else's account unless an administrator calls; PERMISSION_DENIED
+        (`OwnRole`) for another role of one's own; ALREADY_EXISTS (`EmailTaken`); FAILED_PRECONDITION
+        (`LastAdministrator`).
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the general limit.
+
+        - id: The user's id.
+        - email: The new e-mail address; empty for none.
+        - role: The new role.
+        """
+        return await self._connection.call(
+            Account, "PUT", path("/api/v1/users/{id}", id=id), body={"email": email, "role": role}, envelope=True
+        )
+
+    async def delete(
+        self,
+        id: str,
+        *,
+        force: bool | None = None,
+    ) -> DeleteUserResponse:
+        """Deletes a user.
+
+        All of their sessions and API tokens end at once, and the user name is free again.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`LastAdministrator`; `UserHasClaims` while the user has live claims,
+        unless `force`, which deletes these).
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The user's id.
+        - force: Delete the user's live claims as well.
+        """
+        return await self._connection.call(
+            DeleteUserResponse, "DELETE", path("/api/v1/users/{id}", id=id), query={"force": force}, envelope=True
+        )
+
+    async def change_password(
+        self,
+        id: str,
+        *,
+        old_password: str | None = None,
+        new_password: str | None = None,
+    ) -> ChangePasswordResponse:
+        """Sets a new password, ends all of the user's sessions at once, and lifts a lock.
+
+        An administrator needs no old one for somebody else. API tokens are not touched.
+
+        Errors: NOT_FOUND; PERMISSION_DENIED when the old one is wrong (`WrongPassword`), or when called with an API
+        token (`NotASession`); INVALID_ARGUMENT when the new one breaks its rule; RESOURCE_EXHAUSTED (`LoginLocked`)
+        after too many failures in a row; FAILED_PRECONDITION (`UserChanged`) when somebody else changed the
+        password meanwhile.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the limit of log-ins.
+
+        - id: The user's id.
+        - old_password: The old password; not needed by an administrator for somebody else.
+        - new_password: The new password: 8 to 256 bytes.
+        """
+        return await self._connection.call(
+            ChangePasswordResponse,
+            "PUT",
+            path("/api/v1/users/{id}/password", id=id),
+            body={"old_password": old_password, "new_password": new_password},
+            envelope=True,
+        )
+
+    async def unlock(
+        self,
+        id: str,
+    ) -> Account:
+        """Lifts the lock that too many failed log-ins put on a user.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The user's id.
+        """
+        return await self._connection.call(Account, "POST", path("/api/v1/users/{id}/unlock", id=id), envelope=True)
+
+
+class AsyncApiTokensService:
+    """Operations of `client.api_tokens`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+    ) -> ListApiTokensResponse:
+        """Lists API tokens that have not expired, without their secrets, newest first: the caller's, or for an
+        administrator everybody's.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Tokens on a page: default 20, at most 100.
+        """
+        return await self._connection.call(
+            ListApiTokensResponse, "GET", "/api/v1/tokens", query={"page": page, "limit": limit}, envelope=True
+        )
+
+    def iterate(
+        self,
+    ) -> AsyncIterator[ApiToken]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE))
+
+    async def create(
+        self,
+        *,
+        name: str | None = None,
+        role: str | None = None,
+        ttl_seconds: int | None = None,
+    ) -> ApiToken:
+        """Makes an API token for the caller.
+
+        The token is shown this once.
+
+        Errors: ALREADY_EXISTS when the caller has a token of this name; INVALID_ARGUMENT when a field breaks its
+        rule; PERMISSION_DENIED when the role is above the caller's (`RoleTooHigh`), or when called with an API
+        token (`NotASession`); RESOURCE_EXHAUSTED (`TooManyApiTokens`) with 100 of them.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - name: What it is for: 1 to 64 printable characters, unique among the caller's.
+        - role: The most it may do: a role that is not above the caller's; the caller's own when left out.
+        - ttl_seconds: Seconds until it expires: default 2592000 (30 days), at most 31536000 (a year).
+        """
+        return await self._connection.call(
+            ApiToken, "POST", "/api/v1/tokens", body={"name": name, "role": role, "ttl_seconds": ttl_seconds}, envelope=True
+        )
+
+    async def revoke(
+        self,
+        id: str,
+    ) -> RevokeApiTokenResponse:
+        """Revokes an API token at once.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the general limit.
+
+        - id: The token's id.
+        """
+        return await self._connection.call(RevokeApiTokenResponse, "DELETE", path("/api/v1/tokens/{id}", id=id), envelope=True)
+
+
+class AsyncNodeAgentService:
+    """Operations of `client.node_agent`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list_containers(
+        self,
+        *,
+        node_id: str | None = None,
+    ) -> builtins.list[Container]:
+        """Lists the containers that the agent made, running or not, oldest first.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        """
+        return await self._connection.call(builtins.list[Container], "GET", "/api/v1/containers", query={"node_id": node_id})
+
+    async def create_container(
+        self,
+        *,
+        node_id: str | None = None,
+        claim_id: str | None = None,
+        image: str | None = None,
+        gpu_count: int | None = None,
+        port_mappings: Sequence[PortMappingInput | Mapping[str, Any]] | None = None,
+        env_vars: Sequence[str] | None = None,
+        command: Sequence[str] | None = None,
+        working_dir: str | None = None,
+        volumes: Mapping[str, str] | None = None,
+        memory_limit_mb: int | None = None,
+        cpu_limit: float | None = None,
+    ) -> CreateContainerResponse:
+        """Creates and starts a container.
+
+        It answers when the container runs, after a pull if need be, which may take minutes. `claim_id` is the
+        idempotency key: the same claim with the same specification answers the same container. Errors:
+        ALREADY_EXISTS for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a
+        port is taken, or the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime
+        cannot be reached.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        - claim_id: What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
+        - image: The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
+        - gpu_count: How many GPUs it gets; 0 is valid.
+        - port_mappings: Ports to open on the machine.
+        - env_vars: Environment, each `NAME=value`.
+        - command: Replaces the image's CMD when not empty.
+        - working_dir: Absolute path; the image's when empty.
+        - volumes: Host path to container path. Host paths must lie under the agent's allow-list.
+        - memory_limit_mb: Memory limit in MiB; none when 0.
+        - cpu_limit: CPU limit in cores; none when 0.
+        """
+        return await self._connection.call(
+            CreateContainerResponse,
+            "POST",
+            "/api/v1/containers",
+            body={
+                "node_id": node_id,
+                "claim_id": claim_id,
+                "image": image,
+                "gpu_count": gpu_count,
+                "port_mappings": port_mappings,
+                "env_vars": env_vars,
+                "command": command,
+                "working_dir": working_dir,
+                "volumes": volumes,
+                "memory_limit_mb": memory_limit_mb,
+                "cpu_limit": cpu_limit,
+            },
+        )
+
+    async def list_containers_by_node_id(
+        self,
+        node_id: str,
+    ) -> builtins.list[Container]:
+        """Lists the containers that the agent made, running or not, oldest first.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        """
+        return await self._connection.call(builtins.list[Container], "GET", path("/api/nodes/{node_id}/containers", node_id=node_id))
+
+    async def create_container_by_node_id(
+        self,
+        node_id: str,
+        *,
+        claim_id: str | None = None,
+        image: str | None = None,
+        gpu_count: int | None = None,
+        port_mappings: Sequence[PortMappingInput | Mapping[str, Any]] | None = None,
+        env_vars: Sequence[str] | None = None,
+        command: Sequence[str] | None = None,
+        working_dir: str | None = None,
+        volumes: Mapping[str, str] | None = None,
+        memory_limit_mb: int | None = None,
+        cpu_limit: float | None = None,
+    ) -> CreateContainerResponse:
+        """Creates and starts a container.
+
+        It answers when the container runs, after a pull if need be, which may take minutes. `claim_id` is the
+        idempotency key: the same claim with the same specification answers the same container. Errors:
+        ALREADY_EXISTS for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a
+        port is taken, or the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime
+        cannot be reached.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        - claim_id: What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
+        - image: The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
+        - gpu_count: How many GPUs it gets; 0 is valid.
+        - port_mappings: Ports to open on the machine.
+        - env_vars: Environment, each `NAME=value`.
+        - command: Replaces the image's CMD when not empty.
+        - working_dir: Absolute path; the image's when empty.
+        - volumes: Host path to container path. Host paths must lie under the agent's allow-list.
+        - memory_limit_mb: Memory limit in MiB; none when 0.
+        - cpu_limit: CPU limit in cores; none when 0.
+        """
+        return await self._connection.call(
+            CreateContainerResponse,
+            "POST",
+            path("/api/nodes/{node_id}/containers", node_id=node_id),
+            body={
+                "claim_id": claim_id,
+                "image": image,
+                "gpu_count": gpu_count,
+                "port_mappings": port_mappings,
+                "env_vars": env_vars,
+                "command": command,
+                "working_dir": working_dir,
+                "volumes": volumes,
+                "memory_limit_mb": memory_limit_mb,
+                "cpu_limit": cpu_limit,
+            },
+        )
+
+    async def get_container(
+        self,
+        id: str,
+        *,
+        node_id: str | None = None,
+    ) -> Container:
+        """One container that the agent made.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        - node_id: The node; see the service.
+        """
+        return await self._connection.call(Container, "GET", path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+
+    async def delete_container(
+        self,
+        id: str,
+        *,
+        node_id: str | None = None,
+    ) -> None:
+        """Stops and removes a container that the agent made.
+
+        Any other container is NOT_FOUND.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        - node_id: The node; see the service.
+        """
+        await self._connection.call(type(None), "DELETE", path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+
+    async def get_container_by_node_id(
+        self,
+        node_id: str,
+        id: str,
+    ) -> Container:
+        """One container that the agent made.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        """
+        return await self._connection.call(Container, "GET", path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+
+    async def delete_container_by_node_id(
+        self,
+        node_id: str,
+        id: str,
+    ) -> None:
+        """Stops and removes a container that the agent made.
+
+        Any other container is NOT_FOUND.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        """
+        await self._connection.call(type(None), "DELETE", path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+
+    async def get_metrics(
+        self,
+        *,
+        node_id: str | None = None,
+    ) -> NodeMetrics:
+        """The node's readings, taken when asked.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        """
+        return await self._connection.call(NodeMetrics, "GET", "/api/v1/metrics", query={"node_id": node_id})
+
+    async def get_metrics_by_node_id(
+        self,
+        node_id: str,
+    ) -> NodeMetrics:
+        """The node's readings, taken when asked.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        """
+        return await self._connection.call(NodeMetrics, "GET", path("/api/nodes/{node_id}/metrics", node_id=node_id))
+
+    async def get_health(
+        self,
+        *,
+        node_id: str | None = None,
+    ) -> Health:
+        """Liveness.
+
+        Without `node_id`, of the process that answers; with it, of that node (a token is then needed).
+
+        On an agent: UNAVAILABLE when the container runtime cannot be reached; a missing GPU is no fault.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs no credentials.
+
+        - node_id: The node; see the method.
+        """
+        return await self._connection.call(Health, "GET", "/health", query={"node_id": node_id})
+
+    async def get_health_by_node_id(
+        self,
+        node_id: str,
+    ) -> Health:
+        """Liveness.
+
+        Without `node_id`, of the process that answers; with it, of that node (a token is then needed).
+
+        On an agent: UNAVAILABLE when the container runtime cannot be reached; a missing GPU is no fault.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
+        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs no credentials.
+
+        - node_id: The node; see the method.
+        """
+        return await self._connection.call(Health, "GET", path("/api/nodes/{node_id}/health", node_id=node_id))
+
+
+class AsyncNodesService:
+    """Operations of `client.nodes`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def register(
+        self,
+        *,
+        hostname: str | None = None,
+        machine_id: str | None = None,
+    ) -> RegisterNodeResponse:
+        """Announces a machine.
+
+        It gives no authority: the node stays `Pending` until an agent enrols as it with a join token, and a pending
+        node is forgotten after a day.
+
+        Needs no credentials. Counts towards the limit of log-ins.
+
+        - hostname: 1 to 253 characters of a host name.
+        - machine_id: A stable id of the machine, at most 128 characters. With it, registering again answers the
+          same node while that is `Pending`.
+        """
+        return await self._connection.call(
+            RegisterNodeResponse, "POST", "/api/nodes/register", body={"hostname": hostname, "machine_id": machine_id}
+        )
+
+    async def get_status(
+        self,
+        id: str,
+    ) -> NodeMetrics:
+        """The node's readings, asked of its agent over the link.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`NodeNotOnline`); UNAVAILABLE or DEADLINE_EXCEEDED when the agent
+        fails.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - id: The node's id.
+        """
+        return await self._connection.call(NodeMetrics, "GET", path("/api/nodes/{id}/status", id=id))
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        status: NodeState | str | None = None,
+    ) -> ListNodesResponse:
+        """Lists nodes by host name.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Nodes on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        - status: Only nodes in this state.
+        """
+        return await self._connection.call(
+            ListNodesResponse, "GET", "/api/nodes", query={"page": page, "limit": limit, "page_size": page_size, "status": status}
+        )
+
+    def iterate(
+        self,
+        *,
+        status: NodeState | str | None = None,
+    ) -> AsyncIterator[Node]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, status=status))
+
+    async def get(
+        self,
+        id: str,
+    ) -> Node:
+        """One node.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - id: The node's id.
+        """
+        return await self._connection.call(Node, "GET", path("/api/nodes/{id}", id=id))
+
+    async def delete(
+        self,
+        id: str,
+        *,
+        force: bool | None = None,
+    ) -> None:
+        """Deletes a node: its certificates are refused from now on and its link is cut.
+
+        Its containers are left as they are.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`NodeHasClaims`) while live claims are placed there, unless `force`,
+        which fails them.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The node's id.
+        - force: Fail the live claims placed there.
+        """
+        await self._connection.call(type(None), "DELETE", path("/api/nodes/{id}", id=id), query={"force": force})
+
+    async def approve(
+        self,
+        id: str,
+    ) -> JoinToken:
+        """Approves a pending node: answers a join token that enrols this node only, once, within an hour.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION when the node is not `Pending`.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The node's id.
+        """
+        return await self._connection.call(JoinToken, "POST", path("/api/nodes/{id}/approve", id=id))
+
+
+class AsyncJoinTokensService:
+    """Operations of `client.join_tokens`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+    ) -> ListJoinTokensResponse:
+        """Lists join tokens that can still be used, without their secrets, newest first.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - page: From 1.
+        - limit: Tokens on a page: default 20, at most 100.
+        """
+        return await self._connection.call(ListJoinTokensResponse, "GET", "/api/join-tokens", query={"page": page, "limit": limit})
+
+    def iterate(
+        self,
+    ) -> AsyncIterator[JoinToken]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE))
+
+    async def create(
+        self,
+        *,
+        ttl_seconds: int | None = None,
+        max_uses: int | None = None,
+        description: str | None = None,
+    ) -> JoinToken:
+        """Makes a join token.
+
+        The token is shown this once.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - ttl_seconds: Seconds until it expires: default 3600, at most 2592000 (30 days).
+        - max_uses: How many machines may join with it; 0 for any number.
+        - description: What it is for, at most 200 characters.
+        """
+        return await self._connection.call(
+            JoinToken, "POST", "/api/join-tokens", body={"ttl_seconds": ttl_seconds, "max_uses": max_uses, "description": description}
+        )
+
+    async def revoke(
+        self,
+        id: str,
+    ) -> None:
+        """Revokes a join token.
+
+        Nodes that joined with it stay.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The token's id.
+        """
+        await self._connection.call(type(None), "DELETE", path("/api/join-tokens/{id}", id=id))
+
+
+class AsyncHostsService:
+    """Operations of `client.hosts`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        status: HostStatus | str | None = None,
+        os_type: str | None = None,
+        labels: str | None = None,
+    ) -> ListHostsResponse:
+        """Lists hosts in the order in which they came, so that pages stay the same while others are added.
+
+        Errors: INVALID_ARGUMENT for a label selector that cannot be read.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - page: From 1.
+        - page_size: Hosts on a page: default 20, at most 100.
+        - limit: The same as `page_size`.
+        - status: Only hosts in this status.
+        - os_type: Only hosts with this operating system.
+        - labels: A label selector: `region=us-west,zone in (a,b),!retired`.
+        """
+        return await self._connection.call(
+            ListHostsResponse,
+            "GET",
+            "/api/v1/hosts",
+            query={"page": page, "page_size": page_size, "limit": limit, "status": status, "os_type": os_type, "labels": labels},
+            envelope=True,
+        )
+
+    def iterate(
+        self,
+        *,
+        status: HostStatus | str | None = None,
+        os_type: str | None = None,
+        labels: str | None = None,
+    ) -> AsyncIterator[Host]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, os_type=os_type, labels=labels))
+
+    async def create(
+        self,
+        *,
+        name: str | None = None,
+        ip_address: str | None = None,
+        os_type: str | None = None,
+        os_version: str | None = None,
+        deployment_mode: str | None = None,
+        total_cpu: int | None = None,
+        total_memory: int | None = None,
+        total_disk: int | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> CreateHostResponse:
+        """Registers a host and answers its agent token, which is shown this once.
+
+        The token serves heartbeats over REST, and can be exchanged once for the certificate of an agent.
+
+        Errors: ALREADY_EXISTS when a host has this name; INVALID_ARGUMENT when a field breaks its rule.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - name: 1 to 128 printable characters, unique without regard to case.
+        - ip_address: An IPv4 or IPv6 address; may be left out.
+        - os_type: `linux` or `windows`; `linux` when left out.
+        - os_version: At most 128 characters.
+        - deployment_mode: `traditional`, `container` or `kubernetes`; `traditional` when left out.
+        - total_cpu: Logical CPUs.
+        - total_memory: Bytes.
+        - total_disk: Bytes.
+        - labels: Keys and values by the rules of Kubernetes labels; at most 64.
+        """
+        return await self._connection.call(
+            CreateHostResponse,
+            "POST",
+            "/api/v1/hosts",
+            body={
+                "name": name,
+                "ip_address": ip_address,
+                "os_type": os_type,
+                "os_version": os_version,
+                "deployment_mode": deployment_mode,
+                "total_cpu": total_cpu,
+                "total_memory": total_memory,
+                "total_disk": total_disk,
+                "labels": labels,
+            },
+            envelope=True,
+        )
+
+    async def get(
+        self,
+        host_id: str,
+    ) -> Host:
+        """One host.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - host_id: The host's id.
+        """
+        return await self._connection.call(Host, "GET", path("/api/v1/hosts/{host_id}", host_id=host_id), envelope=True)
+
+    async def update(
+        self,
+        host_id: str,
+        *,
+        name: str | None = None,
+        labels: Mapping[str, Any] | None = None,
+        ip_address: str | None = None,
+        os_version: str | None = None,
+        deployment_mode: str | None = None,
+    ) -> Host:
+        """Changes what is given; the rest stays.
+
+        Errors: NOT_FOUND; ALREADY_EXISTS when another host has the name; INVALID_ARGUMENT when a field breaks its
+        rule.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - host_id: The host's id.
+        - name: 1 to 128 printable characters, unique without regard to case.
+        - labels: All of the administrator's labels, an object of strings; it replaces the old ones.
+        - ip_address: An IPv4 or IPv6 address; empty for none.
+        - os_version: At most 128 characters.
+        - deployment_mode: `traditional`, `container` or `kubernetes`.
+        """
+        return await self._connection.call(
+            Host,
+            "PUT",
+            path("/api/v1/hosts/{host_id}", host_id=host_id),
+            body={"name": name, "labels": labels, "ip_address": ip_address, "os_version": os_version, "deployment_mode": deployment_mode},
+            envelope=True,
+        )
+
+    async def delete(
+        self,
+        host_id: str,
+        *,
+        force: bool | None = None,
+    ) -> None:
+        """Deletes a host: its agent token and its certificates are refused from now on and its link is cut.
+
+        With `Prefer: return=representation` the answer is 200 with a body.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`NodeHasClaims`) while live claims are placed there, unless `force`,
+        which fails them.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - host_id: The host's id.
+        - force: Fail the live claims placed there.
+        """
+        await self._connection.call(type(None), "DELETE", path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force})
+
+    async def list_gpus(
+        self,
+        host_id: str,
+    ) -> ListHostGpusResponse:
+        """The host's GPUs, by index.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - host_id: The host's id.
+        """
+        return await self._connection.call(
+            ListHostGpusResponse, "GET", path("/api/v1/hosts/{host_id}/gpus", host_id=host_id), envelope=True
+        )
+
+    async def report_heartbeat(
+        self,
+        host_id: str,
+        *,
+        status: str | None = None,
+        health_status: HostHealth | str | None = None,
+        used_cpu: float | None = None,
+        used_memory: int | None = None,
+        used_gpu: int | None = None,
+    ) -> Empty:
+        """The heartbeat of a host that has no agent on the link.
+
+        `status` is a hint: the server derives it, and maintenance stays.
+
+        Errors: PERMISSION_DENIED with another host's token.
+
+        Needs the agent token of the host.
+
+        - host_id: The host's id.
+        - status: A hint.
+        - health_status: How it is.
+        - used_cpu: CPUs in use.
+        - used_memory: Bytes in use.
+        - used_gpu: GPUs in use.
+        """
+        return await self._connection.call(
+            Empty,
+            "POST",
+            path("/api/v1/hosts/{host_id}/heartbeat", host_id=host_id),
+            body={"status": status, "health_status": health_status, "used_cpu": used_cpu, "used_memory": used_memory, "used_gpu": used_gpu},
+            envelope=True,
+        )
+
+    async def rotate_agent_token(
+        self,
+        host_id: str,
+    ) -> CreateHostResponse:
+        """Makes a new agent token, which is shown this once.
+
+        The old one is refused from now on; an agent with a certificate stays.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - host_id: The host's id.
+        """
+        return await self._connection.call(
+            CreateHostResponse, "POST", path("/api/v1/hosts/{host_id}/agent-token", host_id=host_id), envelope=True
+        )
+
+    async def set_maintenance(
+        self,
+        host_id: str,
+        *,
+        reason: str | None = None,
+        claims: MaintenanceClaims | str | None = None,
+    ) -> Host:
+        """Puts a host into maintenance: no new claims are placed there.
+
+        Those that are there stay, or are moved to other hosts. Calling it again changes reason and choice.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - host_id: The host's id.
+        - reason: Why, at most 200 characters.
+        - claims: What happens to the claims that are there; `keep` when left out.
+        """
+        return await self._connection.call(
+            Host,
+            "PUT",
+            path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id),
+            body={"reason": reason, "claims": claims},
+            envelope=True,
+        )
+
+    async def end_maintenance(
+        self,
+        host_id: str,
+    ) -> Host:
+        """Ends a host's maintenance; nothing changes when it is in none.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - host_id: The host's id.
+        """
+        return await self._connection.call(Host, "DELETE", path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id), envelope=True)
+
+
+class AsyncMachinesService:
+    """Operations of `client.machines`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        status: MachineStatus | str | None = None,
+        role: MachineRole | str | None = None,
+        labels: str | None = None,
+    ) -> ListMachinesResponse:
+        """Lists machines in the order in which they were added.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Machines on a page: default 10, at most 100.
+        - page_size: The same as `limit`.
+        - status: Only machines in this status.
+        - role: Only machines for this.
+        - labels: A label selector: `rack=rack1,!old`.
+        """
+        return await self._connection.call(
+            ListMachinesResponse,
+            "GET",
+            "/api/v1/machines",
+            query={"page": page, "limit": limit, "page_size": page_size, "status": status, "role": role, "labels": labels},
+            envelope=True,
+        )
+
+    def iterate(
+        self,
+        *,
+        status: MachineStatus | str | None = None,
+        role: MachineRole | str | None = None,
+        labels: str | None = None,
+    ) -> AsyncIterator[Machine]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, role=role, labels=labels))
+
+    async def create(
+        self,
+        *,
+        name: str | None = None,
+        ip_address: str | None = None,
+        internal_address: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        role: MachineRole | str | None = None,
+        artifact_path: str | None = None,
+        image_repo: str | None = None,
+        registry_address: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        ssh_port: int | None = None,
+        private_key: str | None = None,
+        host_key: str | None = None,
+    ) -> Machine:
+        """Adds a machine.
+
+        Whether it can be reached is checked soon after.
+
+        Errors: ALREADY_EXISTS when a machine has this name, or this address and port; INVALID_ARGUMENT when a field
+        breaks its rule.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - name: 1 to 128 printable characters, unique without regard to case.
+        - ip_address: An IPv4 or IPv6 address or a host name.
+        - internal_address: An address or host name; may be left out.
+        - user: The user to log in as: 1 to 32 characters of a Unix user name.
+        - password: At most 1024 bytes. It is sealed and never shown. A password or a private key is needed.
+        - role: What it is for.
+        - artifact_path: A relative or absolute path of at most 1024 bytes without `..`; may be left out.
+        - image_repo: At most 512 characters; may be left out.
+        - registry_address: A host with an optional port; may be left out.
+        - labels: Keys and values by the rules of Kubernetes labels; at most 64.
+        - ssh_port: The port of SSH; 22 when left out.
+        - private_key: A private key as OpenSSH or PEM writes it, without a passphrase; at most 16 KiB. It is sealed
+          and never shown. It is tried before the password.
+        - host_key: The host key to expect, as OpenSSH writes it; the first one seen when left out.
+        """
+        return await self._connection.call(
+            Machine,
+            "POST",
+            "/api/v1/machines",
+            body={
+                "name": name,
+                "ip_address": ip_address,
+                "internal_address": internal_address,
+                "user": user,
+                "password": password,
+                "role": role,
+                "artifact_path": artifact_path,
+                "image_repo": image_repo,
+                "registry_address": registry_address,
+                "labels": labels,
+                "ssh_port": ssh_port,
+                "private_key": private_key,
+                "host_key": host_key,
+            },
+            envelope=True,
+        )
+
+    async def get(
+        self,
+        id: str,
+    ) -> Machine:
+        """One machine.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - id: The machine's id.
+        """
+        return await self._connection.call(Machine, "GET", path("/api/v1/machines/{id}", id=id), envelope=True)
+
+    async def update(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        ip_address: str | None = None,
+        internal_address: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        role: MachineRole | str | None = None,
+        artifact_path: str | None = None,
+        image_repo: str | None = None,
+        registry_address: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        ssh_port: int | None = None,
+        private_key: str | None = None,
+        host_key: str | None = None,
+    ) -> Machine:
+        """Replaces what is known of a machine.
+
+        Password and private key stay when they are left out. When the address, the port, the user or a credential
+        changes, it is checked anew.
+
+        Errors: as of adding; NOT_FOUND.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The machine's id.
+        - name: 1 to 128 printable characters, unique without regard to case.
+        - ip_address: An IPv4 or IPv6 address or a host name.
+        - internal_address: An address or host name; may be left out.
+        - user: The user to log in as.
+        - password: A new password; the old one stays when left out.
+        - role: What it is for.
+        - artifact_path: A path of at most 1024 bytes without `..`; may be left out.
+        - image_repo: At most 512 characters; may be left out.
+        - registry_address: A host with an optional port; may be left out.
+        - labels: Keys and values by the rules of Kubernetes labels; at most 64.
+        - ssh_port: The port of SSH; 22 when left out.
+        - private_key: A new private key; the old one stays when left out.
+        - host_key: The host key to expect. When left out, the pinned one stays, unless address or port change: then
+          the next one seen is pinned.
+        """
+        return await self._connection.call(
+            Machine,
+            "PUT",
+            path("/api/v1/machines/{id}", id=id),
+            body={
+                "name": name,
+                "ip_address": ip_address,
+                "internal_address": internal_address,
+                "user": user,
+                "password": password,
+                "role": role,
+                "artifact_path": artifact_path,
+                "image_repo": image_repo,
+                "registry_address": registry_address,
+                "labels": labels,
+                "ssh_port": ssh_port,
+                "private_key": private_key,
+                "host_key": host_key,
+            },
+            envelope=True,
+        )
+
+    async def delete(
+        self,
+        id: str,
+    ) -> DeleteMachineResponse:
+        """Deletes a machine with its credentials.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`MachineInUse`) while it is `in_use` or `deploying`.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The machine's id.
+        """
+        return await self._connection.call(DeleteMachineResponse, "DELETE", path("/api/v1/machines/{id}", id=id), envelope=True)
+
+    async def set_status(
+        self,
+        id: str,
+        *,
+        status: MachineStatus | str | None = None,
+        message: str | None = None,
+    ) -> Machine:
+        """Sets the status by hand.
+
+        The next check takes `available`, `unavailable` and `error` back to what it finds; `maintenance` stays.
+
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a status that is not set by hand; FAILED_PRECONDITION
+        (`MachineInUse`) while it is `in_use` or `deploying`.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The machine's id.
+        - status: `available`, `unavailable`, `maintenance` or `error`.
+        - message: Why, at most 500 characters.
+        """
+        return await self._connection.call(
+            Machine, "PUT", path("/api/v1/machines/{id}/status", id=id), body={"status": status, "message": message}, envelope=True
+        )
+
+    async def check(
+        self,
+        id: str,
+    ) -> Machine:
+        """Checks now whether the machine can be reached and logged in to over SSH, and answers what was found in
+        status and message.
+
+        The host key seen at the first log-in is pinned.
+
+        Errors: NOT_FOUND.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The machine's id.
+        """
+        return await self._connection.call(Machine, "POST", path("/api/v1/machines/{id}/check", id=id), envelope=True)
+
+
+class AsyncAuditService:
+    """Operations of `client.audit`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list_events(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        event_type: str | None = None,
+        action: str | None = None,
+        user: str | None = None,
+        result: AuditResult | str | None = None,
+        resource_id: str | None = None,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+    ) -> ListAuditEventsResponse:
+        """Lists events, newest first.
+
+        Errors: INVALID_ARGUMENT when `start_time` is not before `end_time`.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - page: From 1.
+        - limit: Events on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        - event_type: Only events of this kind of resource, e.g. `claim`.
+        - action: Only this action, e.g. `CreateClaim`.
+        - user: Only events of this user name.
+        - result: Only events with this result.
+        - resource_id: Only events of this resource.
+        - start_time: Only events from then on.
+        - end_time: Only events before then.
+        """
+        return await self._connection.call(
+            ListAuditEventsResponse,
+            "GET",
+            "/api/v1/audit",
+            query={
+                "page": page,
+                "limit": limit,
+                "page_size": page_size,
+                "event_type": event_type,
+                "action": action,
+                "user": user,
+                "result": result,
+                "resource_id": resource_id,
+                "start_time": start_time,
+                "end_time": end_time,
+            },
+            envelope=True,
+        )
+
+    def iterate_events(
+        self,
+        *,
+        event_type: str | None = None,
+        action: str | None = None,
+        user: str | None = None,
+        result: AuditResult | str | None = None,
+        resource_id: str | None = None,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+    ) -> AsyncIterator[AuditEvent]:
+        """All of what `list_events` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(
+            lambda page: self.list_events(
+                page=page,
+                limit=PAGE_SIZE,
+                event_type=event_type,
+                action=action,
+                user=user,
+                result=result,
+                resource_id=resource_id,
+                start_time=start_time,
+                end_time=end_time,
+            )
+        )
+
+    async def get_event(
+        self,
+        id: str,
+    ) -> AuditEvent:
+        """One event.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The event's id.
+        """
+        return await self._connection.call(AuditEvent, "GET", path("/api/v1/audit/{id}", id=id), envelope=True)
+
+    def export_chain(
+        self,
+        *,
+        after_sequence: int | None = None,
+    ) -> AsyncStream[AuditLink]:
+        """The links of the chain, oldest first, up to the newest at the time of the call.
+
+        With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and
+        the payload.
+
+        Needs the role `admin`. Counts towards the limit of administrators' operations.
+
+        - after_sequence: Links after this sequence only.
+        """
+        return self._connection.stream(AuditLink, "GET", "/api/v1/audit/chain", query={"after_sequence": after_sequence})
+
+
+class AsyncClaimsService:
+    """Operations of `client.claims`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        phase: ClaimPhase | str | None = None,
+    ) -> ListClaimsResponse:
+        """Lists claims, newest first.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Claims on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        - phase: Only claims in this phase.
+        """
+        return await self._connection.call(
+            ListClaimsResponse, "GET", "/api/gpu-claims", query={"page": page, "limit": limit, "page_size": page_size, "phase": phase}
+        )
+
+    def iterate(
+        self,
+        *,
+        phase: ClaimPhase | str | None = None,
+    ) -> AsyncIterator[Claim]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, phase=phase))
+
+    async def create(
+        self,
+        *,
+        spec: ClaimSpecInput | Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        image: str | None = None,
+        resources: ResourcesInput | Mapping[str, Any] | None = None,
+        command: Sequence[str] | None = None,
+        env: Sequence[str] | None = None,
+        working_dir: str | None = None,
+        ports: Sequence[PortMappingInput | Mapping[str, Any]] | None = None,
+        volumes: Mapping[str, str] | None = None,
+        on_node_loss: NodeLossPolicy | str | None = None,
+        reschedule_after_seconds: int | None = None,
+    ) -> Claim:
+        """Accepts a claim.
+
+        It is placed and started in the background.
+
+        Errors: PERMISSION_DENIED (`QuotaExceeded`) when the user's live claims and this one exceed the role's
+        policy; INVALID_ARGUMENT. A claim for which no machine has room is accepted and stays `Pending`.
+
+        Needs the role `user`, `operator` or `admin`. Counts towards the general limit.
+
+        - spec: What is wanted.
+        - request_id: A key of the caller's, at most 128 characters: the same user and key answer the claim made
+          first.
+        - image: The image, e.g. `registry.example:5000/team/train:1`; at most 512 characters.
+        - resources: How much of a machine.
+        - command: Replaces the image's CMD when not empty.
+        - env: Environment, each `NAME=value`.
+        - working_dir: Absolute path; the image's when empty.
+        - ports: Ports to open on the machine.
+        - volumes: Host path to container path; host paths must lie under the allow-list of the node's agent.
+        - on_node_loss: What happens when the node is lost.
+        - reschedule_after_seconds: How long a node must be lost before the claim is placed elsewhere, under
+          `reschedule`, in seconds. The server's setting (default 30) when 0.
+        """
+        return await self._connection.call(
+            Claim,
+            "POST",
+            "/api/gpu-claims",
+            body={
+                "spec": spec,
+                "request_id": request_id,
+                "image": image,
+                "resources": resources,
+                "command": command,
+                "env": env,
+                "workingDir": working_dir,
+                "ports": ports,
+                "volumes": volumes,
+                "onNodeLoss": on_node_loss,
+                "rescheduleAfterSeconds": reschedule_after_seconds,
+            },
+            key="request_id",
+        )
+
+    async def get(
+        self,
+        id: str,
+    ) -> Claim:
+        """One claim.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - id: The claim's id.
+        """
+        return await self._connection.call(Claim, "GET", path("/api/gpu-claims/{id}", id=id))
+
+    async def delete(
+        self,
+        id: str,
+    ) -> None:
+        """Deletes a claim.
+
+        It is gone at once for its owner; its container is removed in the background, or, when its node is offline,
+        as soon as that returns. Its GPUs are free when the container is gone.
+
+        Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
+        `admin`, everybody's. Counts towards the general limit.
+
+        - id: The claim's id.
+        """
+        await self._connection.call(type(None), "DELETE", path("/api/gpu-claims/{id}", id=id))
+
+    async def explain(
+        self,
+        id: str,
+    ) -> ClaimExplanation:
+        """Says why a claim waits: its place in the queue, and what each node and GPU lacks.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - id: The claim's id.
+        """
+        return await self._connection.call(ClaimExplanation, "GET", path("/api/gpu-claims/{id}/explain", id=id))
+
+    def watch(
+        self,
+        id: str,
+    ) -> AsyncStream[Claim]:
+        """Sends the claim now and after each change, until it has ended or is deleted.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - id: The claim's id.
+        """
+        return self._connection.stream(Claim, "GET", path("/api/gpu-claims/{id}/watch", id=id))
+
+
+class AsyncEventsService:
+    """Operations of `client.events`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    def watch(
+        self,
+        *,
+        cursor: str | None = None,
+        types: Sequence[str] | None = None,
+        resource_id: str | None = None,
+        once: bool | None = None,
+    ) -> AsyncStream[Event]:
+        """Sends events from a cursor on, and those that come.
+
+        The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event
+        of type `bookmark` that has only a cursor. People see events of their own claims, and of nodes and hosts;
+        operators and administrators see all. What is written to the audit log is told as `audit.<resource>` to
+        administrators who name such types; it has its own place in the cursor, and within a second of time it may
+        come before or after what it tells of.
+
+        Errors: PERMISSION_DENIED (`AdministratorsOnly`) for types of the audit log; OUT_OF_RANGE (`CursorExpired`)
+        when events after the cursor are gone already: list what is watched, and begin anew.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - cursor: Events after this one, by its `cursor`; only those that come when empty; from the oldest that is
+          kept for `0`. A cursor that comes from watching without the audit log is at the end of that.
+        - types: Only these types; `claim.*` is all types of claims. All when empty, and for `*`, but those of the
+          audit log, which begin with `audit.`.
+        - resource_id: Only events of this resource, by its id.
+        - once: End when nothing more is there.
+        """
+        return self._connection.stream(
+            Event, "GET", "/api/events", query={"cursor": cursor, "types": types, "resource_id": resource_id, "once": once}, resumable=True
+        )
+
+
+class AsyncServices:
+    """All services of the contract."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.iam = AsyncIamService(connection)
+        self.account = AsyncAccountService(connection)
+        self.users = AsyncUsersService(connection)
+        self.api_tokens = AsyncApiTokensService(connection)
+        self.node_agent = AsyncNodeAgentService(connection)
+        self.nodes = AsyncNodesService(connection)
+        self.join_tokens = AsyncJoinTokensService(connection)
+        self.hosts = AsyncHostsService(connection)
+        self.machines = AsyncMachinesService(connection)
+        self.audit = AsyncAuditService(connection)
+        self.claims = AsyncClaimsService(connection)
+        self.events = AsyncEventsService(connection)

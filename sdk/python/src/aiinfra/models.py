@@ -1,0 +1,1365 @@
+"""The types of the contract. Made from the OpenAPI document by `make sdk`; changes here are lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from ._model import Model, Page, Word, member
+
+__all__ = [
+    "Account",
+    "ApiToken",
+    "AuditEvent",
+    "AuditLink",
+    "AuditResult",
+    "ChangePasswordResponse",
+    "Claim",
+    "ClaimExplanation",
+    "ClaimPhase",
+    "ClaimSpec",
+    "ClaimSpecInput",
+    "ClaimStatus",
+    "Container",
+    "CreateContainerResponse",
+    "CreateHostResponse",
+    "DeleteMachineResponse",
+    "DeleteUserResponse",
+    "Empty",
+    "Event",
+    "GpuExplanation",
+    "GpuMetrics",
+    "Health",
+    "Host",
+    "HostGpu",
+    "HostGpuStatus",
+    "HostHealth",
+    "HostStatus",
+    "JoinToken",
+    "ListApiTokensResponse",
+    "ListAuditEventsResponse",
+    "ListClaimsResponse",
+    "ListHostGpusResponse",
+    "ListHostsResponse",
+    "ListJoinTokensResponse",
+    "ListMachinesResponse",
+    "ListNodesResponse",
+    "ListRolesResponse",
+    "ListUsersResponse",
+    "LoginResponse",
+    "LogoutResponse",
+    "Machine",
+    "MachineRole",
+    "MachineStatus",
+    "Maintenance",
+    "MaintenanceClaims",
+    "Node",
+    "NodeExplanation",
+    "NodeGpu",
+    "NodeLossPolicy",
+    "NodeMetrics",
+    "NodeState",
+    "Pagination",
+    "PortMapping",
+    "PortMappingInput",
+    "RegisterNodeResponse",
+    "Resources",
+    "ResourcesInput",
+    "RevokeApiTokenResponse",
+    "Role",
+    "RolePolicy",
+    "Session",
+    "SystemMetrics",
+    "TestToken",
+    "User",
+]
+
+
+class AuditResult(Word):
+    """What became of it.
+
+    - empty: No filter.
+    - `success`: It was done.
+    - `failure`: It was tried and failed.
+    - `denied`: The caller may not.
+    """
+
+    UNSPECIFIED = ""
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DENIED = "denied"
+
+
+class ClaimPhase(Word):
+    """Where a claim stands.
+
+    - empty: No filter.
+    - `Pending`: Waits for room.
+    - `Scheduled`: Has a node; its container is being made.
+    - `Running`: Its container runs.
+    - `Failed`: Ended with an error.
+    - `Completed`: Its container ended with exit code 0.
+    """
+
+    UNSPECIFIED = ""
+    PENDING = "Pending"
+    SCHEDULED = "Scheduled"
+    RUNNING = "Running"
+    FAILED = "Failed"
+    COMPLETED = "Completed"
+
+
+class HostGpuStatus(Word):
+    """What a GPU is doing.
+
+    - `unknown`: Not known: the host is offline.
+    - `available`: Free.
+    - `allocated`: Allocated to a claim.
+    - `busy`: Used by something else.
+    - `error`: Not usable.
+    """
+
+    UNKNOWN = "unknown"
+    AVAILABLE = "available"
+    ALLOCATED = "allocated"
+    BUSY = "busy"
+    ERROR = "error"
+
+
+class HostHealth(Word):
+    """How a host is.
+
+    - `unknown`: Nothing is known, or it is offline.
+    - `healthy`: Nothing is wrong.
+    - `degraded`: It works in part: a GPU is faulty, or it says so.
+    - `unhealthy`: Its container runtime cannot be reached, or it says so.
+    """
+
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+class HostStatus(Word):
+    """Where a host stands.
+
+    - empty: No filter.
+    - `online`: Connected, or heard of by heartbeats.
+    - `offline`: Not heard of.
+    - `maintenance`: In maintenance, connected or not.
+    """
+
+    UNSPECIFIED = ""
+    ONLINE = "online"
+    OFFLINE = "offline"
+    MAINTENANCE = "maintenance"
+
+
+class MachineRole(Word):
+    """What a machine is for.
+
+    - empty: No filter.
+    - `master`: Control plane of a cluster.
+    - `worker`: Worker of a cluster.
+    - `etcd`: etcd member.
+    - `registry`: Registry of images.
+    """
+
+    UNSPECIFIED = ""
+    MASTER = "master"
+    WORKER = "worker"
+    ETCD = "etcd"
+    REGISTRY = "registry"
+
+
+class MachineStatus(Word):
+    """Where a machine stands.
+
+    - empty: No filter.
+    - `available`: It can be logged in to, and nobody uses it.
+    - `unavailable`: It cannot be logged in to; `message` says why.
+    - `maintenance`: Set aside by hand.
+    - `error`: Something went wrong with it.
+    - `in_use`: Member of a cluster.
+    - `deploying`: On its way into a cluster.
+    - `offline`: Not checked yet.
+    """
+
+    UNSPECIFIED = ""
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+    MAINTENANCE = "maintenance"
+    ERROR = "error"
+    IN_USE = "in_use"
+    DEPLOYING = "deploying"
+    OFFLINE = "offline"
+
+
+class MaintenanceClaims(Word):
+    """What happens to the claims on a host in maintenance.
+
+    - empty: As MAINTENANCE_CLAIMS_KEEP.
+    - `keep`: They go on running.
+    - `move`: They are stopped there and placed elsewhere.
+    """
+
+    UNSPECIFIED = ""
+    KEEP = "keep"
+    MOVE = "move"
+
+
+class NodeLossPolicy(Word):
+    """What happens to a claim when its node is lost.
+
+    - empty: As `keep`.
+    - `keep`: The claim waits for its node.
+    - `reschedule`: The claim is placed elsewhere after a time.
+    """
+
+    UNSPECIFIED = ""
+    KEEP = "keep"
+    RESCHEDULE = "reschedule"
+
+
+class NodeState(Word):
+    """Where a node stands.
+
+    - empty: No filter.
+    - `Pending`: Announced, without authority.
+    - `Online`: Connected.
+    - `Offline`: Enrolled and not connected.
+    """
+
+    UNSPECIFIED = ""
+    PENDING = "Pending"
+    ONLINE = "Online"
+    OFFLINE = "Offline"
+
+
+@dataclass
+class Account(Model):
+    """A person."""
+
+    id: str = ""
+    """A UUID."""
+
+    username: str = ""
+    """The user name."""
+
+    email: str = ""
+    """The e-mail address; may be empty."""
+
+    role: str = ""
+    """`admin`, `operator`, `user` or `readonly`."""
+
+    created_at: datetime | None = None
+    """When the person registered."""
+
+    updated_at: datetime | None = None
+    """When the account last changed."""
+
+    last_login_at: datetime | None = None
+    """When the person last logged in."""
+
+
+@dataclass
+class ApiToken(Model):
+    """An API token."""
+
+    id: str = ""
+    """The token's id, not secret."""
+
+    token: str = ""
+    """The token, for `Authorization: Bearer`; only in the answer that made it."""
+
+    name: str = ""
+    """What it is for."""
+
+    role: str = ""
+    """The most it may do."""
+
+    username: str = ""
+    """The user name of its owner."""
+
+    expires_at: datetime | None = None
+    """When it expires."""
+
+    created_at: datetime | None = None
+    """When it was made."""
+
+    last_used_at: datetime | None = None
+    """When it was last used, to the minute."""
+
+
+@dataclass
+class AuditEvent(Model):
+    """An event."""
+
+    id: str = ""
+    """A UUID."""
+
+    event_type: str = ""
+    """The kind of resource."""
+
+    action: str = ""
+    """The method's name."""
+
+    resource: str = ""
+    """The kind of resource; the same as `event_type`."""
+
+    resource_id: str = ""
+    """Which one; may be empty when the attempt named none."""
+
+    user: str = ""
+    """Who: a user name, or `system`, `host:<id>`, `node:<id>`, `join_token:<id>`, `agent_token:<id>`, or empty for
+    nobody known.
+    """
+
+    ip_address: str = ""
+    """From where; may be empty."""
+
+    old_value: dict[str, Any] | None = None
+    """What it was before; empty for what is new. Secrets are masked."""
+
+    new_value: dict[str, Any] | None = None
+    """What it is now; empty for what is gone. Secrets are masked."""
+
+    details: dict[str, Any] | None = None
+    """More: the gRPC method, the request's id, for failures the error's reason and message."""
+
+    result: AuditResult = AuditResult.UNSPECIFIED
+    """What became of it."""
+
+    timestamp: datetime | None = None
+    """When."""
+
+    sequence: int = 0
+    """Its place in the chain, from 1 without gaps."""
+
+    hash: str = ""
+    """Its link's hash, 64 hexadecimal digits."""
+
+
+@dataclass
+class AuditLink(Model):
+    """A link of the chain."""
+
+    sequence: int = 0
+    """Its place, from 1 without gaps; the first ones go when they are older than the retention."""
+
+    previous_hash: str = ""
+    """The hash of the link before; 64 zeros for the first."""
+
+    payload: str = ""
+    """The event as JSON text, exactly as it was hashed."""
+
+    hash: str = ""
+    """SHA-256 of `previous_hash` and `payload`, one after the other, as hexadecimal digits."""
+
+
+@dataclass
+class ChangePasswordResponse(Model):
+    """It is done."""
+
+    message: str = ""
+    """A sentence."""
+
+
+@dataclass
+class Claim(Model):
+    """A claim."""
+
+    id: str = ""
+    """A UUID."""
+
+    user_id: int = 0
+    """Its owner."""
+
+    spec: ClaimSpec | None = None
+    """What is wanted."""
+
+    status: ClaimStatus | None = None
+    """What became of it."""
+
+    created_at: datetime | None = None
+    """When it was accepted."""
+
+    updated_at: datetime | None = None
+    """When it last changed."""
+
+
+@dataclass
+class ClaimExplanation(Model):
+    """Why a claim waits."""
+
+    id: str = ""
+    """The claim's id."""
+
+    phase: ClaimPhase = ClaimPhase.UNSPECIFIED
+    """Where it stands."""
+
+    queue_position: int = 0
+    """Its place among the waiting claims, from 1; 0 when it does not wait."""
+
+    summary: str = ""
+    """The whole in a sentence."""
+
+    nodes: list[NodeExplanation] = field(default_factory=list)
+    """Each node, by host name."""
+
+
+@dataclass
+class ClaimSpec(Model):
+    """What a claim asks for."""
+
+    image: str = ""
+    """The image, e.g. `registry.example:5000/team/train:1`; at most 512 characters."""
+
+    resources: Resources | None = None
+    """How much of a machine."""
+
+    command: list[str] = field(default_factory=list)
+    """Replaces the image's CMD when not empty."""
+
+    env: list[str] = field(default_factory=list)
+    """Environment, each `NAME=value`."""
+
+    working_dir: str = member("workingDir", "")
+    """Absolute path; the image's when empty."""
+
+    ports: list[PortMapping] = field(default_factory=list)
+    """Ports to open on the machine."""
+
+    volumes: dict[str, str] = field(default_factory=dict)
+    """Host path to container path; host paths must lie under the allow-list of the node's agent."""
+
+    on_node_loss: NodeLossPolicy = member("onNodeLoss", NodeLossPolicy.UNSPECIFIED)
+    """What happens when the node is lost."""
+
+    reschedule_after_seconds: int = member("rescheduleAfterSeconds", 0)
+    """How long a node must be lost before the claim is placed elsewhere, under `reschedule`, in seconds. The server's
+    setting (default 30) when 0.
+    """
+
+
+@dataclass
+class ClaimSpecInput(Model):
+    """What a claim asks for."""
+
+    image: str | None = None
+    """The image, e.g. `registry.example:5000/team/train:1`; at most 512 characters."""
+
+    resources: ResourcesInput | None = None
+    """How much of a machine."""
+
+    command: list[str] | None = None
+    """Replaces the image's CMD when not empty."""
+
+    env: list[str] | None = None
+    """Environment, each `NAME=value`."""
+
+    working_dir: str | None = member("workingDir", None)
+    """Absolute path; the image's when empty."""
+
+    ports: list[PortMappingInput] | None = None
+    """Ports to open on the machine."""
+
+    volumes: dict[str, str] | None = None
+    """Host path to container path; host paths must lie under the allow-list of the node's agent."""
+
+    on_node_loss: NodeLossPolicy | None = member("onNodeLoss", None)
+    """What happens when the node is lost."""
+
+    reschedule_after_seconds: int | None = member("rescheduleAfterSeconds", None)
+    """How long a node must be lost before the claim is placed elsewhere, under `reschedule`, in seconds. The server's
+    setting (default 30) when 0.
+    """
+
+
+@dataclass
+class ClaimStatus(Model):
+    """What became of a claim."""
+
+    phase: ClaimPhase = ClaimPhase.UNSPECIFIED
+    """Where it stands."""
+
+    node_name: str = member("nodeName", "")
+    """Host name of its node; empty before it has one."""
+
+    container_id: str = member("containerID", "")
+    """The runtime's id; empty before there is a container."""
+
+    reason: str = ""
+    """Why it is in this phase, a stable word: `InsufficientGPUs`, `NoNodes`, `ImagePullFailed`, `RuntimeUnavailable`,
+    `PortInUse`, `VolumeNotAllowed`, `NodeLost`, `ContainerExited` and others; empty when there is nothing to say.
+    """
+
+    message: str = ""
+    """The same in a sentence, or the progress of the present step."""
+
+    node_id: str = member("nodeID", "")
+    """Its node's id; empty before it has one."""
+
+    gpu_uui_ds: list[str] = member("gpuUUIDs", list)
+    """The UUIDs of its GPUs."""
+
+
+@dataclass
+class Container(Model):
+    """A container that an agent made."""
+
+    id: str = ""
+    """The runtime's id."""
+
+    claim_id: str = ""
+    """What it is for."""
+
+    image: str = ""
+    """The image it was made from."""
+
+    status: str = ""
+    """The runtime's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited` or `dead`."""
+
+    gpu_ids: list[int] = field(default_factory=list)
+    """Indexes of its GPUs on the machine, for display."""
+
+    ports: dict[str, str] = field(default_factory=dict)
+    """Container port with protocol (`80/tcp`) to port on the machine."""
+
+    created: int = 0
+    """When it was made, in Unix seconds."""
+
+    started: int = 0
+    """When it was last started, in Unix seconds; 0 when never."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    """The container's labels."""
+
+
+@dataclass
+class CreateContainerResponse(Model):
+    """The container that was made or found."""
+
+    container_id: str = ""
+    """The runtime's id."""
+
+
+@dataclass
+class CreateHostResponse(Model):
+    """A host with its agent token."""
+
+    host_id: str = ""
+    """A UUID, the same as the node's."""
+
+    name: str = ""
+    """The name."""
+
+    status: HostStatus = HostStatus.UNSPECIFIED
+    """Where it stands."""
+
+    agent_token: str = ""
+    """The agent token; only in this answer."""
+
+
+@dataclass
+class DeleteMachineResponse(Model):
+    """It is done."""
+
+    message: str = ""
+    """A sentence."""
+
+
+@dataclass
+class DeleteUserResponse(Model):
+    """It is done."""
+
+    message: str = ""
+    """A sentence."""
+
+
+@dataclass
+class Empty(Model):
+    """Empty."""
+
+
+@dataclass
+class Event(Model):
+    """Something that happened."""
+
+    cursor: str = ""
+    """Where it stands in the log: whoever has seen it goes on from here."""
+
+    id: str = ""
+    """A UUID."""
+
+    type: str = ""
+    """What happened, e.g. `claim.running`."""
+
+    resource: str = ""
+    """The kind of resource: `claim`, `node`, `host`, `gpu`, `job` or `audit`."""
+
+    resource_id: str = ""
+    """Which one."""
+
+    timestamp: datetime | None = None
+    """When."""
+
+    data: dict[str, Any] | None = None
+    """What it is like now."""
+
+
+@dataclass
+class GpuExplanation(Model):
+    """What one GPU lacks."""
+
+    uuid: str = ""
+    """The GPU's key."""
+
+    index: int = 0
+    """Index on the machine, for display."""
+
+    fits: bool = False
+    """It could be given to the claim."""
+
+    reason: str = ""
+    """Why not: `Allocated`, `Busy`, `ModelMismatch`, `InsufficientMemory` or `Faulty`; empty when it could."""
+
+
+@dataclass
+class GpuMetrics(Model):
+    """Readings of one GPU."""
+
+    id: int = 0
+    """Index on the machine, for display."""
+
+    temperature_c: int = 0
+    """Degrees Celsius."""
+
+    memory_total_mb: int = 0
+    """Memory in MiB."""
+
+    memory_used_mb: int = 0
+    """Memory in use in MiB."""
+
+    name: str = ""
+    """The product name; a simulated one says so."""
+
+    uuid: str = ""
+    """The GPU's key."""
+
+    busy: bool = False
+    """It is allocated, or a process that is not the agent's uses it, or its use is over the agent's threshold."""
+
+    usage_percent: float = 0.0
+    """Use of the GPU, 0 to 100."""
+
+    error: str = ""
+    """Why the readings are missing; empty when they are there."""
+
+
+@dataclass
+class Health(Model):
+    """Liveness."""
+
+    status: str = ""
+    """`healthy`; anything else is an error."""
+
+    timestamp: datetime | None = None
+    """When this was found."""
+
+
+@dataclass
+class Host(Model):
+    """A host."""
+
+    host_id: str = ""
+    """A UUID, the same as the node's."""
+
+    name: str = ""
+    """The name; the host name when none was given."""
+
+    hostname: str = ""
+    """As the agent reports it; empty before."""
+
+    ip_address: str = ""
+    """As registered, else where its agent connects from."""
+
+    os_type: str = ""
+    """`linux` or `windows`."""
+
+    os_version: str = ""
+    """Operating system with version."""
+
+    deployment_mode: str = ""
+    """`traditional`, `container` or `kubernetes`."""
+
+    status: HostStatus = HostStatus.UNSPECIFIED
+    """Where it stands."""
+
+    health_status: HostHealth = HostHealth.UNKNOWN
+    """How it is."""
+
+    total_cpu: int = 0
+    """Logical CPUs."""
+
+    used_cpu: float = 0.0
+    """Of these in use, as last reported."""
+
+    total_memory: int = 0
+    """Bytes."""
+
+    used_memory: int = 0
+    """Bytes in use, as last reported."""
+
+    total_disk: int = 0
+    """Bytes."""
+
+    total_gpu: int = 0
+    """GPUs."""
+
+    used_gpu: int = 0
+    """Of these allocated to claims, or in use as last reported."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    """The administrator's labels, over those of the agent."""
+
+    last_heartbeat: datetime | None = None
+    """When it was last heard of."""
+
+    created_at: datetime | None = None
+    """When it was registered or enrolled."""
+
+    maintenance: Maintenance | None = None
+    """Its maintenance; null when it is in none."""
+
+    agent_connected: bool = False
+    """Whether an agent is connected."""
+
+
+@dataclass
+class HostGpu(Model):
+    """A GPU of a host."""
+
+    gpu_id: int = 0
+    """Its number on this host, from 1."""
+
+    gpu_index: int = 0
+    """Its index on the machine, for display."""
+
+    name: str = ""
+    """The product name; a simulated one says so."""
+
+    memory_total: int = 0
+    """Bytes."""
+
+    status: HostGpuStatus = HostGpuStatus.UNKNOWN
+    """What it is doing."""
+
+    allocated_to: str | None = None
+    """The claim that has it; null when free."""
+
+    temperature: float | None = None
+    """Degrees Celsius; null when not known."""
+
+    utilization: float | None = None
+    """Percent; null when not known."""
+
+    uuid: str = ""
+    """The GPU's key."""
+
+    memory_used: int | None = None
+    """Bytes in use; null when not known."""
+
+
+@dataclass
+class JoinToken(Model):
+    """A join token."""
+
+    id: str = ""
+    """The token's id, not secret."""
+
+    token: str = ""
+    """The token; only in the answer that made it."""
+
+    ca_hash: str = ""
+    """The SHA-256 of the control plane's CA certificate, `sha256:<hex>`, which the agent pins."""
+
+    command: str = ""
+    """The command that joins a machine; only in the answer that made the token."""
+
+    expires_at: datetime | None = None
+    """When it expires."""
+
+    max_uses: int = 0
+    """How many machines may join with it; 0 for any number."""
+
+    uses: int = 0
+    """How many have."""
+
+    node_id: str = ""
+    """The one node it is for; empty for any."""
+
+    description: str = ""
+    """What it is for."""
+
+
+@dataclass
+class ListHostGpusResponse(Model):
+    """A host's GPUs."""
+
+    items: list[HostGpu] = field(default_factory=list)
+    """By index."""
+
+
+@dataclass
+class ListRolesResponse(Model):
+    """All roles."""
+
+    roles: list[Role] = field(default_factory=list)
+    """The roles, by name."""
+
+
+@dataclass
+class LoginResponse(Model):
+    """A token and whom it stands for."""
+
+    token: str = ""
+    """A JWT for `Authorization: Bearer`."""
+
+    user: User | None = None
+    """The user."""
+
+
+@dataclass
+class LogoutResponse(Model):
+    """It is done."""
+
+    message: str = ""
+    """A sentence."""
+
+
+@dataclass
+class Machine(Model):
+    """A machine."""
+
+    id: str = ""
+    """A UUID."""
+
+    name: str = ""
+    """The name."""
+
+    ip_address: str = ""
+    """Where SSH reaches it."""
+
+    internal_address: str = ""
+    """Its address inside the cluster's network; may be empty."""
+
+    user: str = ""
+    """The user to log in as."""
+
+    role: MachineRole = MachineRole.UNSPECIFIED
+    """What it is for."""
+
+    status: MachineStatus = MachineStatus.UNSPECIFIED
+    """Where it stands."""
+
+    message: str = ""
+    """Why it stands so; may be empty."""
+
+    artifact_path: str = ""
+    """A path below the artifact directory; may be empty."""
+
+    image_repo: str = ""
+    """A repository of images; may be empty."""
+
+    registry_address: str = ""
+    """A registry's host and port; may be empty."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    """Labels."""
+
+    ssh_port: int = 0
+    """The port of SSH."""
+
+    host_key: str = ""
+    """The host key that is pinned, as OpenSSH writes it; empty before the first log-in."""
+
+    has_password: bool = False
+    """Whether a password is kept."""
+
+    has_private_key: bool = False
+    """Whether a private key is kept."""
+
+    last_checked_at: datetime | None = None
+    """When it was last checked."""
+
+    created_at: datetime | None = None
+    """When it was added."""
+
+    updated_at: datetime | None = None
+    """When it last changed."""
+
+
+@dataclass
+class Maintenance(Model):
+    """A host's maintenance."""
+
+    reason: str = ""
+    """Why."""
+
+    claims: MaintenanceClaims = MaintenanceClaims.UNSPECIFIED
+    """What happens to its claims."""
+
+    since: datetime | None = None
+    """Since when."""
+
+    remaining_claims: int = 0
+    """Claims that are still there: placed on the host, or with a container that is still being removed."""
+
+
+@dataclass
+class Node(Model):
+    """A machine."""
+
+    id: str = ""
+    """A UUID, the same as the host's."""
+
+    hostname: str = ""
+    """As the agent reports it."""
+
+    status: NodeState = NodeState.UNSPECIFIED
+    """Where it stands."""
+
+    gpus: list[NodeGpu] = field(default_factory=list)
+    """The GPUs, by index."""
+
+    cpu_count: int = 0
+    """Logical CPUs."""
+
+    memory_mb: int = 0
+    """Memory in MiB."""
+
+    os: str = ""
+    """Operating system with version."""
+
+    kernel: str = ""
+    """The kernel's release."""
+
+    agent_version: str = ""
+    """The agent's version."""
+
+    runtime: str = ""
+    """The container runtime with version; empty when it cannot be reached."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    """The agent's labels."""
+
+    last_seen_at: datetime | None = None
+    """When it was last heard of."""
+
+    created_at: datetime | None = None
+    """When it was announced or enrolled."""
+
+    in_maintenance: bool = False
+    """Claims are not placed here for now: see HostService."""
+
+
+@dataclass
+class NodeExplanation(Model):
+    """What one node lacks."""
+
+    node_id: str = ""
+    """The node's id."""
+
+    node_name: str = ""
+    """Its host name."""
+
+    fits: bool = False
+    """The claim fits there now."""
+
+    reason: str = ""
+    """Why it does not, a stable word: `NodeOffline`, `InsufficientGPUs`, `RuntimeUnavailable` and others; empty when
+    it fits.
+    """
+
+    message: str = ""
+    """The same in a sentence."""
+
+    gpus: list[GpuExplanation] = field(default_factory=list)
+    """Its GPUs, by index."""
+
+
+@dataclass
+class NodeGpu(Model):
+    """A GPU of a node."""
+
+    uuid: str = ""
+    """The GPU's key."""
+
+    index: int = 0
+    """Index on the machine, for display."""
+
+    name: str = ""
+    """The product name; a simulated one says so."""
+
+    memory_mb: int = 0
+    """Memory in MiB."""
+
+    claim_id: str = ""
+    """The claim it is allocated to; empty when free."""
+
+    unavailable: str = ""
+    """Why it cannot be allocated although it is free; empty when it can."""
+
+
+@dataclass
+class NodeMetrics(Model):
+    """Readings of one machine."""
+
+    node_id: str = ""
+    """The node; empty before the agent has enrolled."""
+
+    cpu_usage_percent: float = 0.0
+    """Use of all cores together, 0 to 100."""
+
+    memory_usage_percent: float = 0.0
+    """Memory in use, 0 to 100."""
+
+    gpus: list[GpuMetrics] = field(default_factory=list)
+    """The GPUs, by index."""
+
+    system: SystemMetrics | None = None
+    """The machine."""
+
+
+@dataclass
+class Pagination(Model):
+    """Which page of how many."""
+
+    page: int = 0
+    """This page."""
+
+    page_size: int = 0
+    """Hosts on a page."""
+
+    total: int = 0
+    """Hosts on all pages."""
+
+    total_pages: int = 0
+    """How many pages; 0 without hosts."""
+
+
+@dataclass
+class PortMapping(Model):
+    """A port of a container made reachable on its machine."""
+
+    host_port: int = 0
+    """Port on the machine, 1 to 65535; 0 lets the agent choose."""
+
+    container_port: int = 0
+    """Port in the container, 1 to 65535."""
+
+    protocol: str = ""
+    """`tcp` (also when empty) or `udp`."""
+
+
+@dataclass
+class PortMappingInput(Model):
+    """A port of a container made reachable on its machine."""
+
+    host_port: int | None = None
+    """Port on the machine, 1 to 65535; 0 lets the agent choose."""
+
+    container_port: int | None = None
+    """Port in the container, 1 to 65535."""
+
+    protocol: str | None = None
+    """`tcp` (also when empty) or `udp`."""
+
+
+@dataclass
+class RegisterNodeResponse(Model):
+    """The node that was announced."""
+
+    id: str = ""
+    """The node's id, a UUID."""
+
+
+@dataclass
+class Resources(Model):
+    """How much of a machine a claim wants."""
+
+    gpu_count: int = member("gpuCount", 0)
+    """GPUs, 0 to 1024; 0 is a claim without GPUs."""
+
+    gpu_model: str = member("gpuModel", "")
+    """A part of the GPU's product name, compared without regard to case; any when empty."""
+
+    gpu_memory_mb: int = member("gpuMemoryMb", 0)
+    """The least memory of each GPU in MiB; any when 0."""
+
+    memory_mb: int = member("memoryMb", 0)
+    """Memory limit of the container in MiB; none when 0."""
+
+    cpus: float = 0.0
+    """CPU limit of the container in cores; none when 0."""
+
+
+@dataclass
+class ResourcesInput(Model):
+    """How much of a machine a claim wants."""
+
+    gpu_count: int | None = member("gpuCount", None)
+    """GPUs, 0 to 1024; 0 is a claim without GPUs."""
+
+    gpu_model: str | None = member("gpuModel", None)
+    """A part of the GPU's product name, compared without regard to case; any when empty."""
+
+    gpu_memory_mb: int | None = member("gpuMemoryMb", None)
+    """The least memory of each GPU in MiB; any when 0."""
+
+    memory_mb: int | None = member("memoryMb", None)
+    """Memory limit of the container in MiB; none when 0."""
+
+    cpus: float | None = None
+    """CPU limit of the container in cores; none when 0."""
+
+
+@dataclass
+class RevokeApiTokenResponse(Model):
+    """It is done."""
+
+    message: str = ""
+    """A sentence."""
+
+
+@dataclass
+class Role(Model):
+    """A role."""
+
+    name: str = ""
+    """The name."""
+
+    policy: RolePolicy | None = None
+    """What it allows."""
+
+
+@dataclass
+class RolePolicy(Model):
+    """What a role allows. Both fields absent: no GPU at all."""
+
+    allow_all: bool = False
+    """No limits."""
+
+    max_gpu_count: int | None = None
+    """The most GPUs that all live claims of one user may ask for together. Ignored under `allow_all`."""
+
+
+@dataclass
+class Session(Model):
+    """A token and whom it stands for."""
+
+    token: str = ""
+    """A JWT for `Authorization: Bearer`."""
+
+    expires_in: int = 0
+    """Seconds until it expires."""
+
+    user: Account | None = None
+    """The user."""
+
+
+@dataclass
+class SystemMetrics(Model):
+    """Readings of the machine apart from its GPUs."""
+
+    cpu_usage_percent: float = 0.0
+    """Use of all cores together, 0 to 100."""
+
+    memory_usage_percent: float = 0.0
+    """Memory in use, 0 to 100."""
+
+    memory_total_mb: int = 0
+    """Memory in MiB."""
+
+    memory_used_mb: int = 0
+    """Memory in use in MiB."""
+
+    disk_usage_percent: float = 0.0
+    """Use of the file system that holds the agent's data, 0 to 100."""
+
+    load_average: float = 0.0
+    """Mean number of runnable tasks over one minute."""
+
+    uptime: int = 0
+    """Seconds since the machine started."""
+
+
+@dataclass
+class TestToken(Model):
+    """A token for trying things out."""
+
+    token: str = ""
+    """A JWT for `Authorization: Bearer`."""
+
+
+@dataclass
+class User(Model):
+    """A person."""
+
+    id: int = 0
+    """Integer id, ascending."""
+
+    username: str = ""
+    """The user name."""
+
+    role: str = ""
+    """`admin`, `operator`, `user` or `readonly`."""
+
+
+@dataclass
+class ListApiTokensResponse(Model, Page[ApiToken]):
+    """A page of API tokens."""
+
+    _items: ClassVar[str] = "tokens"
+
+    tokens: list[ApiToken] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Tokens on a page."""
+
+
+@dataclass
+class ListAuditEventsResponse(Model, Page[AuditEvent]):
+    """A page of events."""
+
+    _items: ClassVar[str] = "events"
+
+    events: list[AuditEvent] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Events on a page."""
+
+
+@dataclass
+class ListClaimsResponse(Model, Page[Claim]):
+    """A page of claims."""
+
+    _items: ClassVar[str] = "claims"
+
+    claims: list[Claim] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Claims on a page."""
+
+
+@dataclass
+class ListHostsResponse(Model, Page[Host]):
+    """A page of hosts."""
+
+    _items: ClassVar[str] = "items"
+
+    items: list[Host] = field(default_factory=list)
+    """By when they were registered or enrolled, then id."""
+
+    pagination: Pagination | None = None
+    """Which page."""
+
+
+@dataclass
+class ListJoinTokensResponse(Model, Page[JoinToken]):
+    """A page of join tokens."""
+
+    _items: ClassVar[str] = "join_tokens"
+
+    join_tokens: list[JoinToken] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Tokens on a page."""
+
+
+@dataclass
+class ListMachinesResponse(Model, Page[Machine]):
+    """A page of machines."""
+
+    _items: ClassVar[str] = "machines"
+
+    machines: list[Machine] = field(default_factory=list)
+    """By when they were added, then id."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Machines on a page."""
+
+
+@dataclass
+class ListNodesResponse(Model, Page[Node]):
+    """A page of nodes."""
+
+    _items: ClassVar[str] = "nodes"
+
+    nodes: list[Node] = field(default_factory=list)
+    """By host name, then id."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Nodes on a page."""
+
+
+@dataclass
+class ListUsersResponse(Model, Page[Account]):
+    """A page of users."""
+
+    _items: ClassVar[str] = "users"
+
+    users: list[Account] = field(default_factory=list)
+    """By when they registered."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Users on a page."""
