@@ -51,8 +51,9 @@ class Schema:
     properties: list[Property] = field(default_factory=list)
     enumeration: list[str] | None = None
     is_answer: bool = False
-    # Of a page: the property with its items.
+    # Of a page: the property with its items, and the one that tells which page of how many, if that is not the page itself.
     items: Property | None = None
+    counts: Property | None = None
 
 
 @dataclass
@@ -89,7 +90,8 @@ class Service:
 
 def split(name: str) -> Words:
     """The words of a name in whatever case."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[0-9]*|[0-9]+", name)]
+    words = re.findall(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[0-9]*|[0-9]+", name)
+    return [word.lower() for word in words]
 
 
 def plural(words: Words) -> Words:
@@ -222,12 +224,14 @@ class Contract:
         schema = self.schemas.get(result.name)
         if not schema:
             return False
-        nested = [self.schemas[inner.type.name] for inner in schema.properties if inner.type.kind == "ref"]
-        counted = any(inner.key == "total" for part in (schema, *nested) for inner in part.properties)
         lists = [inner for inner in schema.properties if inner.type.kind == "list"]
-        if counted and len(lists) == 1:
-            schema.items = lists[0]
+        nested = [inner for inner in schema.properties if inner.type.kind == "ref" and self._tells_total(inner.type.name)]
+        if len(lists) == 1 and (nested or self._tells_total(result.name)):
+            schema.items, schema.counts = lists[0], nested[0] if nested else None
         return schema.items is not None
+
+    def _tells_total(self, name: str) -> bool:
+        return {"page", "total"} <= {inner.key for inner in self.schemas[name].properties}
 
     # Types
 

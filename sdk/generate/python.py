@@ -12,7 +12,7 @@ from contract import Contract, Operation, Property, Schema, Service, Type
 HEADER = '"""{}. Made from the OpenAPI document by `make sdk`; changes here are lost."""\n\nfrom __future__ import annotations\n'
 SCALARS = {"text": "str", "int": "int", "float": "float", "bool": "bool", "time": "datetime", "bytes": "bytes", "any": "Any"}
 ZEROS = {"text": '""', "int": "0", "float": "0.0", "bool": "False"}
-WIDTH = 116
+WIDTH = 118
 
 
 def write(contract: Contract, package: Path) -> None:
@@ -77,6 +77,8 @@ class Models:
         text = f"@dataclass\nclass {pascal(schema.words)}({bases}):\n" + doc("    ", schema.text or pascal(schema.words) + ".")
         if schema.items:
             text += f'\n    _items: ClassVar[str] = "{snake(schema.items.words)}"\n'
+        if schema.counts:
+            text += f'    _counts: ClassVar[str] = "{snake(schema.counts.words)}"\n'
         taken = [snake(property.words) for property in schema.properties]
         if len(set(taken)) != len(taken) or {"unknown", "to_json", "from_json"} & set(taken):
             raise SystemExit(f"members of {pascal(schema.words)} would have the same name")
@@ -130,7 +132,7 @@ class Services:
         body = "\n\n".join(classes) + "\n\n" + self.all_services()
         imports = "\nimport builtins\n" if "builtins." in body else "\n"
         imports += f"from collections.abc import {iterator}, Mapping, Sequence\nfrom datetime import datetime\nfrom typing import Any\n"
-        imports += f"\nfrom ._core import path\nfrom .{'_async' if self.is_async else '_sync'} import {self.prefix}Connection, {stream}\n"
+        imports += f"\nfrom ._core import path as _path\nfrom .{'_async' if self.is_async else '_sync'} import {self.prefix}Connection, {stream}\n"
         imports += "from ._paging import PAGE_SIZE\nfrom .models import (\n" + "".join(f"    {name},\n" for name in sorted(self.imported))
         return f"{head}{imports})\n\n\n{body}"
 
@@ -172,7 +174,7 @@ class Services:
         described = [f"- {name}: {property.text}" for property, name, _ in (*path, *query, *body) if property.text]
         text += doc("        ", operation.summary + ".", *filter(None, [operation.description, "\n".join(described)]))
         names = ", ".join(f"{property.key}={name}" for property, name, _ in path)
-        address = f'path("{operation.path}", {names})' if path else f'"{operation.path}"'
+        address = f'_path("{operation.path}", {names})' if path else f'"{operation.path}"'
         kind = "type(None)" if result == "None" else result
         passed = [kind, f'"{operation.method}"', address]
         for label, members in (("query", query), ("body", body)):

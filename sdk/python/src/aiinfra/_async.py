@@ -33,7 +33,9 @@ class AsyncStream(Generic[T]):
     async def __aenter__(self) -> AsyncStream[T]:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -92,7 +94,7 @@ class AsyncConnection:
 
     async def _attempt(self, kind: type[T], call: Call) -> T:
         deadline = time.monotonic() + self.options.timeout
-        request = self.http.build_request(**call.request(self.options, "application/json"), timeout=_core.timeouts(self.options))
+        request = self.http.build_request(**call.request(self.options, "application/json"), timeout=self.options.timeout)
         try:
             response = await self.http.send(request, stream=True)
             try:
@@ -125,7 +127,7 @@ class AsyncConnection:
 
     async def _contents(self, call: Call) -> AsyncIterator[Any]:
         request = self.http.build_request(
-            **call.request(self.options, _stream.ACCEPT), timeout=_core.timeouts(self.options, is_stream=True)
+            **call.request(self.options, _stream.ACCEPT), timeout=_core.stream_timeout(self.options)
         )
         try:
             response = await self.http.send(request, stream=True)
@@ -133,11 +135,10 @@ class AsyncConnection:
                 if not response.is_success:
                     body = await _read(response, time.monotonic() + self.options.timeout)
                     raise _core.refusal(response, body) or ConnectionFailed("no answer")
-                parser = _stream.Parser(response.headers.get("content-type", ""), response.headers.get("x-request-id", ""))
+                parser = _stream.parser(call, response)
                 async for chunk in response.aiter_bytes():
                     for content in parser.feed(chunk):
                         yield content
-                    call.last_event_id = parser.last_event_id or call.last_event_id
                 if not parser.end():
                     raise ConnectionFailed("the stream ended within a message")
             finally:

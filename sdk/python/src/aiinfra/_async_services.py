@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ._core import path
 from ._async import AsyncConnection, AsyncStream
+from ._core import path as _path
 from ._paging import PAGE_SIZE
 from .models import (
     Account,
@@ -82,11 +82,13 @@ class AsyncIamService:
 
         Needs no credentials. Counts towards the limit of log-ins.
 
-        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
-          regard to case.
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard
+          to case.
         - password: 8 to 256 bytes; well-known pairs of name and password are refused.
         """
-        return await self._connection.call(User, "POST", "/api/auth/register", body={"username": username, "password": password})
+        return await self._connection.call(
+            User, "POST", "/api/auth/register", body={"username": username, "password": password}
+        )
 
     async def login(
         self,
@@ -104,7 +106,9 @@ class AsyncIamService:
         - username: The user name.
         - password: The password.
         """
-        return await self._connection.call(LoginResponse, "POST", "/api/auth/login", body={"username": username, "password": password})
+        return await self._connection.call(
+            LoginResponse, "POST", "/api/auth/login", body={"username": username, "password": password}
+        )
 
     async def list_roles(
         self,
@@ -136,7 +140,10 @@ class AsyncIamService:
           `allow_all`.
         """
         return await self._connection.call(
-            Role, "PUT", path("/api/roles/{role}/policy", role=role), body={"allow_all": allow_all, "max_gpu_count": max_gpu_count}
+            Role,
+            "PUT",
+            _path("/api/roles/{role}/policy", role=role),
+            body={"allow_all": allow_all, "max_gpu_count": max_gpu_count},
         )
 
 
@@ -155,8 +162,8 @@ class AsyncAccountService:
         """Exchanges a user name and password for a bearer token, valid for 24 hours.
 
         Errors: UNAUTHENTICATED (`InvalidCredentials`), alike for an unknown user and a wrong password;
-        RESOURCE_EXHAUSTED (`LoginLocked`) after five failures in a row, for one second that doubles with each
-        further failure up to 15 minutes.
+        RESOURCE_EXHAUSTED (`LoginLocked`) after five failures in a row, for one second that doubles with each further
+        failure up to 15 minutes.
 
         Needs no credentials. Counts towards the limit of log-ins.
 
@@ -179,13 +186,13 @@ class AsyncAccountService:
 
         The role is `user`; only an administrator who is logged in may name another.
 
-        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field
-        breaks its rule.
+        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field breaks
+        its rule.
 
         Needs no credentials. Counts towards the limit of log-ins.
 
-        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
-          regard to case.
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard
+          to case.
         - email: An e-mail address of at most 254 characters, unique without regard to case; may be left out.
         - password: 8 to 256 bytes; well-known pairs of name and password are refused.
         - role: Ignored unless an administrator calls; then as of CreateUser.
@@ -303,19 +310,23 @@ class AsyncUsersService:
     ) -> Account:
         """Makes a user with any role.
 
-        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field
-        breaks its rule.
+        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field breaks
+        its rule.
 
         Needs the role `admin`. Counts towards the limit of administrators' operations.
 
-        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
-          regard to case.
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard
+          to case.
         - email: An e-mail address of at most 254 characters, unique without regard to case; may be left out.
         - password: 8 to 256 bytes; well-known pairs of name and password are refused.
         - role: `admin`, `operator`, `user` or `readonly`; `user` when left out.
         """
         return await self._connection.call(
-            Account, "POST", "/api/v1/users", body={"username": username, "email": email, "password": password, "role": role}, envelope=True
+            Account,
+            "POST",
+            "/api/v1/users",
+            body={"username": username, "email": email, "password": password, "role": role},
+            envelope=True,
         )
 
     async def get(
@@ -329,7 +340,7 @@ class AsyncUsersService:
 
         - id: The user's id.
         """
-        return await self._connection.call(Account, "GET", path("/api/v1/users/{id}", id=id), envelope=True)
+        return await self._connection.call(Account, "GET", _path("/api/v1/users/{id}", id=id), envelope=True)
 
     async def update(
         self,
@@ -354,7 +365,7 @@ class AsyncUsersService:
         - role: The new role.
         """
         return await self._connection.call(
-            Account, "PUT", path("/api/v1/users/{id}", id=id), body={"email": email, "role": role}, envelope=True
+            Account, "PUT", _path("/api/v1/users/{id}", id=id), body={"email": email, "role": role}, envelope=True
         )
 
     async def delete(
@@ -376,7 +387,7 @@ class AsyncUsersService:
         - force: Delete the user's live claims as well.
         """
         return await self._connection.call(
-            DeleteUserResponse, "DELETE", path("/api/v1/users/{id}", id=id), query={"force": force}, envelope=True
+            DeleteUserResponse, "DELETE", _path("/api/v1/users/{id}", id=id), query={"force": force}, envelope=True
         )
 
     async def change_password(
@@ -392,8 +403,8 @@ class AsyncUsersService:
 
         Errors: NOT_FOUND; PERMISSION_DENIED when the old one is wrong (`WrongPassword`), or when called with an API
         token (`NotASession`); INVALID_ARGUMENT when the new one breaks its rule; RESOURCE_EXHAUSTED (`LoginLocked`)
-        after too many failures in a row; FAILED_PRECONDITION (`UserChanged`) when somebody else changed the
-        password meanwhile.
+        after too many failures in a row; FAILED_PRECONDITION (`UserChanged`) when somebody else changed the password
+        meanwhile.
 
         Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
         Counts towards the limit of log-ins.
@@ -405,7 +416,7 @@ class AsyncUsersService:
         return await self._connection.call(
             ChangePasswordResponse,
             "PUT",
-            path("/api/v1/users/{id}/password", id=id),
+            _path("/api/v1/users/{id}/password", id=id),
             body={"old_password": old_password, "new_password": new_password},
             envelope=True,
         )
@@ -420,7 +431,7 @@ class AsyncUsersService:
 
         - id: The user's id.
         """
-        return await self._connection.call(Account, "POST", path("/api/v1/users/{id}/unlock", id=id), envelope=True)
+        return await self._connection.call(Account, "POST", _path("/api/v1/users/{id}/unlock", id=id), envelope=True)
 
 
 class AsyncApiTokensService:
@@ -466,8 +477,8 @@ class AsyncApiTokensService:
         The token is shown this once.
 
         Errors: ALREADY_EXISTS when the caller has a token of this name; INVALID_ARGUMENT when a field breaks its
-        rule; PERMISSION_DENIED when the role is above the caller's (`RoleTooHigh`), or when called with an API
-        token (`NotASession`); RESOURCE_EXHAUSTED (`TooManyApiTokens`) with 100 of them.
+        rule; PERMISSION_DENIED when the role is above the caller's (`RoleTooHigh`), or when called with an API token
+        (`NotASession`); RESOURCE_EXHAUSTED (`TooManyApiTokens`) with 100 of them.
 
         Needs a person's token, of any role. Counts towards the general limit.
 
@@ -490,7 +501,7 @@ class AsyncApiTokensService:
 
         - id: The token's id.
         """
-        return await self._connection.call(RevokeApiTokenResponse, "DELETE", path("/api/v1/tokens/{id}", id=id), envelope=True)
+        return await self._connection.call(RevokeApiTokenResponse, "DELETE", _path("/api/v1/tokens/{id}", id=id), envelope=True)
 
 
 class AsyncNodeAgentService:
@@ -507,8 +518,8 @@ class AsyncNodeAgentService:
         """Lists the containers that the agent made, running or not, oldest first.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
@@ -534,14 +545,13 @@ class AsyncNodeAgentService:
         """Creates and starts a container.
 
         It answers when the container runs, after a pull if need be, which may take minutes. `claim_id` is the
-        idempotency key: the same claim with the same specification answers the same container. Errors:
-        ALREADY_EXISTS for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a
-        port is taken, or the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime
-        cannot be reached.
+        idempotency key: the same claim with the same specification answers the same container. Errors: ALREADY_EXISTS
+        for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a port is taken, or
+        the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime cannot be reached.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
@@ -583,14 +593,16 @@ class AsyncNodeAgentService:
         """Lists the containers that the agent made, running or not, oldest first.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - node_id: The node; see the service.
         """
-        return await self._connection.call(builtins.list[Container], "GET", path("/api/nodes/{node_id}/containers", node_id=node_id))
+        return await self._connection.call(
+            builtins.list[Container], "GET", _path("/api/nodes/{node_id}/containers", node_id=node_id)
+        )
 
     async def create_container_by_node_id(
         self,
@@ -610,14 +622,13 @@ class AsyncNodeAgentService:
         """Creates and starts a container.
 
         It answers when the container runs, after a pull if need be, which may take minutes. `claim_id` is the
-        idempotency key: the same claim with the same specification answers the same container. Errors:
-        ALREADY_EXISTS for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a
-        port is taken, or the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime
-        cannot be reached.
+        idempotency key: the same claim with the same specification answers the same container. Errors: ALREADY_EXISTS
+        for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a port is taken, or
+        the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime cannot be reached.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
@@ -636,7 +647,7 @@ class AsyncNodeAgentService:
         return await self._connection.call(
             CreateContainerResponse,
             "POST",
-            path("/api/nodes/{node_id}/containers", node_id=node_id),
+            _path("/api/nodes/{node_id}/containers", node_id=node_id),
             body={
                 "claim_id": claim_id,
                 "image": image,
@@ -660,15 +671,17 @@ class AsyncNodeAgentService:
         """One container that the agent made.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
         """
-        return await self._connection.call(Container, "GET", path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        return await self._connection.call(
+            Container, "GET", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id}
+        )
 
     async def delete_container(
         self,
@@ -681,15 +694,15 @@ class AsyncNodeAgentService:
         Any other container is NOT_FOUND.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
         """
-        await self._connection.call(type(None), "DELETE", path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        await self._connection.call(type(None), "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
 
     async def get_container_by_node_id(
         self,
@@ -699,15 +712,17 @@ class AsyncNodeAgentService:
         """One container that the agent made.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         """
-        return await self._connection.call(Container, "GET", path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        return await self._connection.call(
+            Container, "GET", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id)
+        )
 
     async def delete_container_by_node_id(
         self,
@@ -719,15 +734,15 @@ class AsyncNodeAgentService:
         Any other container is NOT_FOUND.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         """
-        await self._connection.call(type(None), "DELETE", path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        await self._connection.call(type(None), "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
 
     async def get_metrics(
         self,
@@ -737,8 +752,8 @@ class AsyncNodeAgentService:
         """The node's readings, taken when asked.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs a person's token, of any role. Counts towards the general limit.
 
@@ -753,14 +768,14 @@ class AsyncNodeAgentService:
         """The node's readings, taken when asked.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs a person's token, of any role. Counts towards the general limit.
 
         - node_id: The node; see the service.
         """
-        return await self._connection.call(NodeMetrics, "GET", path("/api/nodes/{node_id}/metrics", node_id=node_id))
+        return await self._connection.call(NodeMetrics, "GET", _path("/api/nodes/{node_id}/metrics", node_id=node_id))
 
     async def get_health(
         self,
@@ -774,8 +789,8 @@ class AsyncNodeAgentService:
         On an agent: UNAVAILABLE when the container runtime cannot be reached; a missing GPU is no fault.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs no credentials.
 
@@ -794,14 +809,14 @@ class AsyncNodeAgentService:
         On an agent: UNAVAILABLE when the container runtime cannot be reached; a missing GPU is no fault.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs no credentials.
 
         - node_id: The node; see the method.
         """
-        return await self._connection.call(Health, "GET", path("/api/nodes/{node_id}/health", node_id=node_id))
+        return await self._connection.call(Health, "GET", _path("/api/nodes/{node_id}/health", node_id=node_id))
 
 
 class AsyncNodesService:
@@ -824,8 +839,8 @@ class AsyncNodesService:
         Needs no credentials. Counts towards the limit of log-ins.
 
         - hostname: 1 to 253 characters of a host name.
-        - machine_id: A stable id of the machine, at most 128 characters. With it, registering again answers the
-          same node while that is `Pending`.
+        - machine_id: A stable id of the machine, at most 128 characters. With it, registering again answers the same
+          node while that is `Pending`.
         """
         return await self._connection.call(
             RegisterNodeResponse, "POST", "/api/nodes/register", body={"hostname": hostname, "machine_id": machine_id}
@@ -844,7 +859,7 @@ class AsyncNodesService:
 
         - id: The node's id.
         """
-        return await self._connection.call(NodeMetrics, "GET", path("/api/nodes/{id}/status", id=id))
+        return await self._connection.call(NodeMetrics, "GET", _path("/api/nodes/{id}/status", id=id))
 
     async def list(
         self,
@@ -864,7 +879,10 @@ class AsyncNodesService:
         - status: Only nodes in this state.
         """
         return await self._connection.call(
-            ListNodesResponse, "GET", "/api/nodes", query={"page": page, "limit": limit, "page_size": page_size, "status": status}
+            ListNodesResponse,
+            "GET",
+            "/api/nodes",
+            query={"page": page, "limit": limit, "page_size": page_size, "status": status},
         )
 
     def iterate(
@@ -885,7 +903,7 @@ class AsyncNodesService:
 
         - id: The node's id.
         """
-        return await self._connection.call(Node, "GET", path("/api/nodes/{id}", id=id))
+        return await self._connection.call(Node, "GET", _path("/api/nodes/{id}", id=id))
 
     async def delete(
         self,
@@ -905,7 +923,7 @@ class AsyncNodesService:
         - id: The node's id.
         - force: Fail the live claims placed there.
         """
-        await self._connection.call(type(None), "DELETE", path("/api/nodes/{id}", id=id), query={"force": force})
+        await self._connection.call(type(None), "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
 
     async def approve(
         self,
@@ -919,7 +937,7 @@ class AsyncNodesService:
 
         - id: The node's id.
         """
-        return await self._connection.call(JoinToken, "POST", path("/api/nodes/{id}/approve", id=id))
+        return await self._connection.call(JoinToken, "POST", _path("/api/nodes/{id}/approve", id=id))
 
 
 class AsyncJoinTokensService:
@@ -941,7 +959,9 @@ class AsyncJoinTokensService:
         - page: From 1.
         - limit: Tokens on a page: default 20, at most 100.
         """
-        return await self._connection.call(ListJoinTokensResponse, "GET", "/api/join-tokens", query={"page": page, "limit": limit})
+        return await self._connection.call(
+            ListJoinTokensResponse, "GET", "/api/join-tokens", query={"page": page, "limit": limit}
+        )
 
     def iterate(
         self,
@@ -967,7 +987,10 @@ class AsyncJoinTokensService:
         - description: What it is for, at most 200 characters.
         """
         return await self._connection.call(
-            JoinToken, "POST", "/api/join-tokens", body={"ttl_seconds": ttl_seconds, "max_uses": max_uses, "description": description}
+            JoinToken,
+            "POST",
+            "/api/join-tokens",
+            body={"ttl_seconds": ttl_seconds, "max_uses": max_uses, "description": description},
         )
 
     async def revoke(
@@ -982,7 +1005,7 @@ class AsyncJoinTokensService:
 
         - id: The token's id.
         """
-        await self._connection.call(type(None), "DELETE", path("/api/join-tokens/{id}", id=id))
+        await self._connection.call(type(None), "DELETE", _path("/api/join-tokens/{id}", id=id))
 
 
 class AsyncHostsService:
@@ -1018,7 +1041,14 @@ class AsyncHostsService:
             ListHostsResponse,
             "GET",
             "/api/v1/hosts",
-            query={"page": page, "page_size": page_size, "limit": limit, "status": status, "os_type": os_type, "labels": labels},
+            query={
+                "page": page,
+                "page_size": page_size,
+                "limit": limit,
+                "status": status,
+                "os_type": os_type,
+                "labels": labels,
+            },
             envelope=True,
         )
 
@@ -1030,7 +1060,9 @@ class AsyncHostsService:
         labels: str | None = None,
     ) -> AsyncIterator[Host]:
         """All of what `list` gives in pages, fetched as it is consumed."""
-        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, os_type=os_type, labels=labels))
+        return self._connection.pages(
+            lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, os_type=os_type, labels=labels)
+        )
 
     async def create(
         self,
@@ -1091,7 +1123,7 @@ class AsyncHostsService:
 
         - host_id: The host's id.
         """
-        return await self._connection.call(Host, "GET", path("/api/v1/hosts/{host_id}", host_id=host_id), envelope=True)
+        return await self._connection.call(Host, "GET", _path("/api/v1/hosts/{host_id}", host_id=host_id), envelope=True)
 
     async def update(
         self,
@@ -1120,8 +1152,14 @@ class AsyncHostsService:
         return await self._connection.call(
             Host,
             "PUT",
-            path("/api/v1/hosts/{host_id}", host_id=host_id),
-            body={"name": name, "labels": labels, "ip_address": ip_address, "os_version": os_version, "deployment_mode": deployment_mode},
+            _path("/api/v1/hosts/{host_id}", host_id=host_id),
+            body={
+                "name": name,
+                "labels": labels,
+                "ip_address": ip_address,
+                "os_version": os_version,
+                "deployment_mode": deployment_mode,
+            },
             envelope=True,
         )
 
@@ -1143,7 +1181,9 @@ class AsyncHostsService:
         - host_id: The host's id.
         - force: Fail the live claims placed there.
         """
-        await self._connection.call(type(None), "DELETE", path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force})
+        await self._connection.call(
+            type(None), "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force}
+        )
 
     async def list_gpus(
         self,
@@ -1156,7 +1196,7 @@ class AsyncHostsService:
         - host_id: The host's id.
         """
         return await self._connection.call(
-            ListHostGpusResponse, "GET", path("/api/v1/hosts/{host_id}/gpus", host_id=host_id), envelope=True
+            ListHostGpusResponse, "GET", _path("/api/v1/hosts/{host_id}/gpus", host_id=host_id), envelope=True
         )
 
     async def report_heartbeat(
@@ -1187,8 +1227,14 @@ class AsyncHostsService:
         return await self._connection.call(
             Empty,
             "POST",
-            path("/api/v1/hosts/{host_id}/heartbeat", host_id=host_id),
-            body={"status": status, "health_status": health_status, "used_cpu": used_cpu, "used_memory": used_memory, "used_gpu": used_gpu},
+            _path("/api/v1/hosts/{host_id}/heartbeat", host_id=host_id),
+            body={
+                "status": status,
+                "health_status": health_status,
+                "used_cpu": used_cpu,
+                "used_memory": used_memory,
+                "used_gpu": used_gpu,
+            },
             envelope=True,
         )
 
@@ -1205,7 +1251,7 @@ class AsyncHostsService:
         - host_id: The host's id.
         """
         return await self._connection.call(
-            CreateHostResponse, "POST", path("/api/v1/hosts/{host_id}/agent-token", host_id=host_id), envelope=True
+            CreateHostResponse, "POST", _path("/api/v1/hosts/{host_id}/agent-token", host_id=host_id), envelope=True
         )
 
     async def set_maintenance(
@@ -1228,7 +1274,7 @@ class AsyncHostsService:
         return await self._connection.call(
             Host,
             "PUT",
-            path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id),
+            _path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id),
             body={"reason": reason, "claims": claims},
             envelope=True,
         )
@@ -1243,7 +1289,9 @@ class AsyncHostsService:
 
         - host_id: The host's id.
         """
-        return await self._connection.call(Host, "DELETE", path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id), envelope=True)
+        return await self._connection.call(
+            Host, "DELETE", _path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id), envelope=True
+        )
 
 
 class AsyncMachinesService:
@@ -1289,7 +1337,9 @@ class AsyncMachinesService:
         labels: str | None = None,
     ) -> AsyncIterator[Machine]:
         """All of what `list` gives in pages, fetched as it is consumed."""
-        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, role=role, labels=labels))
+        return self._connection.pages(
+            lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, role=role, labels=labels)
+        )
 
     async def create(
         self,
@@ -1364,7 +1414,7 @@ class AsyncMachinesService:
 
         - id: The machine's id.
         """
-        return await self._connection.call(Machine, "GET", path("/api/v1/machines/{id}", id=id), envelope=True)
+        return await self._connection.call(Machine, "GET", _path("/api/v1/machines/{id}", id=id), envelope=True)
 
     async def update(
         self,
@@ -1412,7 +1462,7 @@ class AsyncMachinesService:
         return await self._connection.call(
             Machine,
             "PUT",
-            path("/api/v1/machines/{id}", id=id),
+            _path("/api/v1/machines/{id}", id=id),
             body={
                 "name": name,
                 "ip_address": ip_address,
@@ -1443,7 +1493,9 @@ class AsyncMachinesService:
 
         - id: The machine's id.
         """
-        return await self._connection.call(DeleteMachineResponse, "DELETE", path("/api/v1/machines/{id}", id=id), envelope=True)
+        return await self._connection.call(
+            DeleteMachineResponse, "DELETE", _path("/api/v1/machines/{id}", id=id), envelope=True
+        )
 
     async def set_status(
         self,
@@ -1456,8 +1508,8 @@ class AsyncMachinesService:
 
         The next check takes `available`, `unavailable` and `error` back to what it finds; `maintenance` stays.
 
-        Errors: NOT_FOUND; INVALID_ARGUMENT for a status that is not set by hand; FAILED_PRECONDITION
-        (`MachineInUse`) while it is `in_use` or `deploying`.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a status that is not set by hand; FAILED_PRECONDITION (`MachineInUse`)
+        while it is `in_use` or `deploying`.
 
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
@@ -1466,15 +1518,19 @@ class AsyncMachinesService:
         - message: Why, at most 500 characters.
         """
         return await self._connection.call(
-            Machine, "PUT", path("/api/v1/machines/{id}/status", id=id), body={"status": status, "message": message}, envelope=True
+            Machine,
+            "PUT",
+            _path("/api/v1/machines/{id}/status", id=id),
+            body={"status": status, "message": message},
+            envelope=True,
         )
 
     async def check(
         self,
         id: str,
     ) -> Machine:
-        """Checks now whether the machine can be reached and logged in to over SSH, and answers what was found in
-        status and message.
+        """Checks now whether the machine can be reached and logged in to over SSH, and answers what was found in status
+        and message.
 
         The host key seen at the first log-in is pinned.
 
@@ -1484,7 +1540,7 @@ class AsyncMachinesService:
 
         - id: The machine's id.
         """
-        return await self._connection.call(Machine, "POST", path("/api/v1/machines/{id}/check", id=id), envelope=True)
+        return await self._connection.call(Machine, "POST", _path("/api/v1/machines/{id}/check", id=id), envelope=True)
 
 
 class AsyncAuditService:
@@ -1579,7 +1635,7 @@ class AsyncAuditService:
 
         - id: The event's id.
         """
-        return await self._connection.call(AuditEvent, "GET", path("/api/v1/audit/{id}", id=id), envelope=True)
+        return await self._connection.call(AuditEvent, "GET", _path("/api/v1/audit/{id}", id=id), envelope=True)
 
     def export_chain(
         self,
@@ -1588,8 +1644,8 @@ class AsyncAuditService:
     ) -> AsyncStream[AuditLink]:
         """The links of the chain, oldest first, up to the newest at the time of the call.
 
-        With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and
-        the payload.
+        With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and the
+        payload.
 
         Needs the role `admin`. Counts towards the limit of administrators' operations.
 
@@ -1623,7 +1679,10 @@ class AsyncClaimsService:
         - phase: Only claims in this phase.
         """
         return await self._connection.call(
-            ListClaimsResponse, "GET", "/api/gpu-claims", query={"page": page, "limit": limit, "page_size": page_size, "phase": phase}
+            ListClaimsResponse,
+            "GET",
+            "/api/gpu-claims",
+            query={"page": page, "limit": limit, "page_size": page_size, "phase": phase},
         )
 
     def iterate(
@@ -1653,8 +1712,8 @@ class AsyncClaimsService:
 
         It is placed and started in the background.
 
-        Errors: PERMISSION_DENIED (`QuotaExceeded`) when the user's live claims and this one exceed the role's
-        policy; INVALID_ARGUMENT. A claim for which no machine has room is accepted and stays `Pending`.
+        Errors: PERMISSION_DENIED (`QuotaExceeded`) when the user's live claims and this one exceed the role's policy;
+        INVALID_ARGUMENT. A claim for which no machine has room is accepted and stays `Pending`.
 
         Needs the role `user`, `operator` or `admin`. Counts towards the general limit.
 
@@ -1703,7 +1762,7 @@ class AsyncClaimsService:
 
         - id: The claim's id.
         """
-        return await self._connection.call(Claim, "GET", path("/api/gpu-claims/{id}", id=id))
+        return await self._connection.call(Claim, "GET", _path("/api/gpu-claims/{id}", id=id))
 
     async def delete(
         self,
@@ -1711,15 +1770,15 @@ class AsyncClaimsService:
     ) -> None:
         """Deletes a claim.
 
-        It is gone at once for its owner; its container is removed in the background, or, when its node is offline,
-        as soon as that returns. Its GPUs are free when the container is gone.
+        It is gone at once for its owner; its container is removed in the background, or, when its node is offline, as
+        soon as that returns. Its GPUs are free when the container is gone.
 
         Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
         `admin`, everybody's. Counts towards the general limit.
 
         - id: The claim's id.
         """
-        await self._connection.call(type(None), "DELETE", path("/api/gpu-claims/{id}", id=id))
+        await self._connection.call(type(None), "DELETE", _path("/api/gpu-claims/{id}", id=id))
 
     async def explain(
         self,
@@ -1732,7 +1791,7 @@ class AsyncClaimsService:
 
         - id: The claim's id.
         """
-        return await self._connection.call(ClaimExplanation, "GET", path("/api/gpu-claims/{id}/explain", id=id))
+        return await self._connection.call(ClaimExplanation, "GET", _path("/api/gpu-claims/{id}/explain", id=id))
 
     def watch(
         self,
@@ -1745,7 +1804,7 @@ class AsyncClaimsService:
 
         - id: The claim's id.
         """
-        return self._connection.stream(Claim, "GET", path("/api/gpu-claims/{id}/watch", id=id))
+        return self._connection.stream(Claim, "GET", _path("/api/gpu-claims/{id}/watch", id=id))
 
 
 class AsyncEventsService:
@@ -1764,8 +1823,8 @@ class AsyncEventsService:
     ) -> AsyncStream[Event]:
         """Sends events from a cursor on, and those that come.
 
-        The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event
-        of type `bookmark` that has only a cursor. People see events of their own claims, and of nodes and hosts;
+        The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event of
+        type `bookmark` that has only a cursor. People see events of their own claims, and of nodes and hosts;
         operators and administrators see all. What is written to the audit log is told as `audit.<resource>` to
         administrators who name such types; it has its own place in the cursor, and within a second of time it may
         come before or after what it tells of.
@@ -1784,7 +1843,11 @@ class AsyncEventsService:
         - once: End when nothing more is there.
         """
         return self._connection.stream(
-            Event, "GET", "/api/events", query={"cursor": cursor, "types": types, "resource_id": resource_id, "once": once}, resumable=True
+            Event,
+            "GET",
+            "/api/events",
+            query={"cursor": cursor, "types": types, "resource_id": resource_id, "once": once},
+            resumable=True,
         )
 
 

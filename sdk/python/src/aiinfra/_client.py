@@ -67,7 +67,9 @@ class Client(Services):
         other._use(Connection(self._http, _core.changed(self._connection.options, given)))
         return other
 
-    def request(self, method: str, path: str, *, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None) -> Any:
+    def request(
+        self, method: str, path: str, *, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None
+    ) -> Any:
         """Calls an operation that this version of the package does not know, and gives its answer as it is."""
         return self._connection.call(object, method.upper(), path, query=query, body=body)
 
@@ -123,7 +125,9 @@ class AsyncClient(AsyncServices):
         other._use(AsyncConnection(self._http, _core.changed(self._connection.options, given)))
         return other
 
-    async def request(self, method: str, path: str, *, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None) -> Any:
+    async def request(
+        self, method: str, path: str, *, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None
+    ) -> Any:
         """Calls an operation that this version of the package does not know, and gives its answer as it is."""
         return await self._connection.call(object, method.upper(), path, query=query, body=body)
 
@@ -134,5 +138,7 @@ class AsyncClient(AsyncServices):
     async def __aenter__(self) -> AsyncClient:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()

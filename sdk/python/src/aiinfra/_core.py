@@ -1,4 +1,4 @@
-"""What the two clients have in common: how a call becomes a request, when it is tried again, and how an answer is read. No I/O."""
+"""How a call becomes a request, when it is tried again, and how an answer is read, for both clients. No I/O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import httpx
 from . import _model
 from .errors import ApiError, ConnectionFailed, Error, InvalidResponse, Timeout, from_response
 
-_SAFE_METHODS = {"GET", "HEAD", "PUT", "DELETE"}
+_IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE"}
 # Of answers after which nothing was done, and of those after which it may be there again.
 _TOO_MANY, _TRANSIENT = 429, {502, 503, 504}
 
@@ -31,11 +31,11 @@ class Retry:
     attempts: int = 5
     """How often a call is tried in all; 1 is no second time."""
     first_delay: float = 0.2
-    """The longest wait before the second attempt, in seconds; each further one is twice as long. Waits are random within that."""
+    """The longest wait before the second attempt, in seconds; it doubles with each. Waits are random within that."""
     longest_delay: float = 5.0
     """The longest wait without a word of the server, in seconds."""
     longest_retry_after: float = 60.0
-    """The longest wait that is obeyed when the server asks for it, in seconds; with a longer one the error is raised at once."""
+    """The longest wait that the server may ask for, in seconds; with a longer one the error is raised at once."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Call:
 
     @property
     def is_idempotent(self) -> bool:
-        return self.method in _SAFE_METHODS or self.key is not None
+        return self.method in _IDEMPOTENT or self.key is not None
 
     def request(self, options: Options, accept: str) -> dict[str, Any]:
         """The arguments of `build_request`."""
@@ -94,7 +94,7 @@ def delay(error: Error, attempt: int, call: Call, options: Options) -> float | N
     retry = options.retry
     if attempt >= retry.attempts or not _may_pass(error, call):
         return None
-    wait = random.uniform(0, min(retry.longest_delay, retry.first_delay * 2 ** (attempt - 1)))  # noqa: S311
+    wait = random.uniform(0, min(retry.longest_delay, retry.first_delay * 2 ** (attempt - 1)))
     asked = error.retry_after if isinstance(error, ApiError) else None
     if asked is None:
         return wait
@@ -152,8 +152,9 @@ def path(template: str, **parameters: Any) -> str:
     return template.format(**quoted)
 
 
-def timeouts(options: Options, is_stream: bool = False) -> httpx.Timeout:
-    return httpx.Timeout(options.timeout, read=options.idle_timeout) if is_stream else httpx.Timeout(options.timeout)
+def stream_timeout(options: Options) -> httpx.Timeout:
+    """How long a stream may be silent, and everything else may take."""
+    return httpx.Timeout(options.timeout, read=options.idle_timeout)
 
 
 def address(base_url: str) -> str:

@@ -73,11 +73,19 @@ class Model:
 class Page(Generic[T]):
     """Some of many: a sequence of the items on this page."""
 
+    # The member with the items, and the one that tells which page of how many where that is not the page itself.
     _items: ClassVar[str]
+    _counts: ClassVar[str] = ""
 
     @property
     def _on_page(self) -> list[T]:
         return typing.cast("list[T]", getattr(self, self._items))
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """Which page it is, and how many items are on all pages; 0 where the server does not tell."""
+        counts = getattr(self, self._counts) if self._counts else self
+        return getattr(counts, "page", 0), getattr(counts, "total", 0)
 
     def __len__(self) -> int:
         return len(self._on_page)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._model import Page
+
 PAGE_SIZE = 100
 
 
@@ -14,15 +16,14 @@ class Pager:
         self.number = 1
         self._seen = 0
 
-    def turn(self, page: Any) -> bool:
+    def turn(self, page: Page[Any]) -> bool:
         """Whether there may be another page after this one, which `number` then names.
 
         A server that tells neither the page nor how many there are gives everything at once.
         """
-        counts = getattr(page, "pagination", None) or page
+        number, total = page._place
         self._seen += len(page)
-        total, number = getattr(counts, "total", 0), getattr(counts, "page", 0)
-        if not len(page) or self._seen >= total or number != self.number:
+        if not page or self._seen >= total or number != self.number:
             return False
         self.number += 1
         return True

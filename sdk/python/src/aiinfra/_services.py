@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ._core import path
-from ._sync import Connection, Stream
+from ._core import path as _path
 from ._paging import PAGE_SIZE
+from ._sync import Connection, Stream
 from .models import (
     Account,
     ApiToken,
@@ -82,8 +82,8 @@ class IamService:
 
         Needs no credentials. Counts towards the limit of log-ins.
 
-        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
-          regard to case.
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard
+          to case.
         - password: 8 to 256 bytes; well-known pairs of name and password are refused.
         """
         return self._connection.call(User, "POST", "/api/auth/register", body={"username": username, "password": password})
@@ -104,7 +104,9 @@ class IamService:
         - username: The user name.
         - password: The password.
         """
-        return self._connection.call(LoginResponse, "POST", "/api/auth/login", body={"username": username, "password": password})
+        return self._connection.call(
+            LoginResponse, "POST", "/api/auth/login", body={"username": username, "password": password}
+        )
 
     def list_roles(
         self,
@@ -136,7 +138,10 @@ class IamService:
           `allow_all`.
         """
         return self._connection.call(
-            Role, "PUT", path("/api/roles/{role}/policy", role=role), body={"allow_all": allow_all, "max_gpu_count": max_gpu_count}
+            Role,
+            "PUT",
+            _path("/api/roles/{role}/policy", role=role),
+            body={"allow_all": allow_all, "max_gpu_count": max_gpu_count},
         )
 
 
@@ -155,8 +160,8 @@ class AccountService:
         """Exchanges a user name and password for a bearer token, valid for 24 hours.
 
         Errors: UNAUTHENTICATED (`InvalidCredentials`), alike for an unknown user and a wrong password;
-        RESOURCE_EXHAUSTED (`LoginLocked`) after five failures in a row, for one second that doubles with each
-        further failure up to 15 minutes.
+        RESOURCE_EXHAUSTED (`LoginLocked`) after five failures in a row, for one second that doubles with each further
+        failure up to 15 minutes.
 
         Needs no credentials. Counts towards the limit of log-ins.
 
@@ -179,13 +184,13 @@ class AccountService:
 
         The role is `user`; only an administrator who is logged in may name another.
 
-        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field
-        breaks its rule.
+        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field breaks
+        its rule.
 
         Needs no credentials. Counts towards the limit of log-ins.
 
-        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
-          regard to case.
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard
+          to case.
         - email: An e-mail address of at most 254 characters, unique without regard to case; may be left out.
         - password: 8 to 256 bytes; well-known pairs of name and password are refused.
         - role: Ignored unless an administrator calls; then as of CreateUser.
@@ -303,19 +308,23 @@ class UsersService:
     ) -> Account:
         """Makes a user with any role.
 
-        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field
-        breaks its rule.
+        Errors: ALREADY_EXISTS when the user name or the e-mail address is taken; INVALID_ARGUMENT when a field breaks
+        its rule.
 
         Needs the role `admin`. Counts towards the limit of administrators' operations.
 
-        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without
-          regard to case.
+        - username: 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard
+          to case.
         - email: An e-mail address of at most 254 characters, unique without regard to case; may be left out.
         - password: 8 to 256 bytes; well-known pairs of name and password are refused.
         - role: `admin`, `operator`, `user` or `readonly`; `user` when left out.
         """
         return self._connection.call(
-            Account, "POST", "/api/v1/users", body={"username": username, "email": email, "password": password, "role": role}, envelope=True
+            Account,
+            "POST",
+            "/api/v1/users",
+            body={"username": username, "email": email, "password": password, "role": role},
+            envelope=True,
         )
 
     def get(
@@ -329,7 +338,7 @@ class UsersService:
 
         - id: The user's id.
         """
-        return self._connection.call(Account, "GET", path("/api/v1/users/{id}", id=id), envelope=True)
+        return self._connection.call(Account, "GET", _path("/api/v1/users/{id}", id=id), envelope=True)
 
     def update(
         self,
@@ -353,7 +362,9 @@ class UsersService:
         - email: The new e-mail address; empty for none.
         - role: The new role.
         """
-        return self._connection.call(Account, "PUT", path("/api/v1/users/{id}", id=id), body={"email": email, "role": role}, envelope=True)
+        return self._connection.call(
+            Account, "PUT", _path("/api/v1/users/{id}", id=id), body={"email": email, "role": role}, envelope=True
+        )
 
     def delete(
         self,
@@ -373,7 +384,9 @@ class UsersService:
         - id: The user's id.
         - force: Delete the user's live claims as well.
         """
-        return self._connection.call(DeleteUserResponse, "DELETE", path("/api/v1/users/{id}", id=id), query={"force": force}, envelope=True)
+        return self._connection.call(
+            DeleteUserResponse, "DELETE", _path("/api/v1/users/{id}", id=id), query={"force": force}, envelope=True
+        )
 
     def change_password(
         self,
@@ -388,8 +401,8 @@ class UsersService:
 
         Errors: NOT_FOUND; PERMISSION_DENIED when the old one is wrong (`WrongPassword`), or when called with an API
         token (`NotASession`); INVALID_ARGUMENT when the new one breaks its rule; RESOURCE_EXHAUSTED (`LoginLocked`)
-        after too many failures in a row; FAILED_PRECONDITION (`UserChanged`) when somebody else changed the
-        password meanwhile.
+        after too many failures in a row; FAILED_PRECONDITION (`UserChanged`) when somebody else changed the password
+        meanwhile.
 
         Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
         Counts towards the limit of log-ins.
@@ -401,7 +414,7 @@ class UsersService:
         return self._connection.call(
             ChangePasswordResponse,
             "PUT",
-            path("/api/v1/users/{id}/password", id=id),
+            _path("/api/v1/users/{id}/password", id=id),
             body={"old_password": old_password, "new_password": new_password},
             envelope=True,
         )
@@ -416,7 +429,7 @@ class UsersService:
 
         - id: The user's id.
         """
-        return self._connection.call(Account, "POST", path("/api/v1/users/{id}/unlock", id=id), envelope=True)
+        return self._connection.call(Account, "POST", _path("/api/v1/users/{id}/unlock", id=id), envelope=True)
 
 
 class ApiTokensService:
@@ -440,7 +453,9 @@ class ApiTokensService:
         - page: From 1.
         - limit: Tokens on a page: default 20, at most 100.
         """
-        return self._connection.call(ListApiTokensResponse, "GET", "/api/v1/tokens", query={"page": page, "limit": limit}, envelope=True)
+        return self._connection.call(
+            ListApiTokensResponse, "GET", "/api/v1/tokens", query={"page": page, "limit": limit}, envelope=True
+        )
 
     def iterate(
         self,
@@ -460,8 +475,8 @@ class ApiTokensService:
         The token is shown this once.
 
         Errors: ALREADY_EXISTS when the caller has a token of this name; INVALID_ARGUMENT when a field breaks its
-        rule; PERMISSION_DENIED when the role is above the caller's (`RoleTooHigh`), or when called with an API
-        token (`NotASession`); RESOURCE_EXHAUSTED (`TooManyApiTokens`) with 100 of them.
+        rule; PERMISSION_DENIED when the role is above the caller's (`RoleTooHigh`), or when called with an API token
+        (`NotASession`); RESOURCE_EXHAUSTED (`TooManyApiTokens`) with 100 of them.
 
         Needs a person's token, of any role. Counts towards the general limit.
 
@@ -484,7 +499,7 @@ class ApiTokensService:
 
         - id: The token's id.
         """
-        return self._connection.call(RevokeApiTokenResponse, "DELETE", path("/api/v1/tokens/{id}", id=id), envelope=True)
+        return self._connection.call(RevokeApiTokenResponse, "DELETE", _path("/api/v1/tokens/{id}", id=id), envelope=True)
 
 
 class NodeAgentService:
@@ -501,8 +516,8 @@ class NodeAgentService:
         """Lists the containers that the agent made, running or not, oldest first.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
@@ -528,14 +543,13 @@ class NodeAgentService:
         """Creates and starts a container.
 
         It answers when the container runs, after a pull if need be, which may take minutes. `claim_id` is the
-        idempotency key: the same claim with the same specification answers the same container. Errors:
-        ALREADY_EXISTS for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a
-        port is taken, or the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime
-        cannot be reached.
+        idempotency key: the same claim with the same specification answers the same container. Errors: ALREADY_EXISTS
+        for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a port is taken, or
+        the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime cannot be reached.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
@@ -577,14 +591,14 @@ class NodeAgentService:
         """Lists the containers that the agent made, running or not, oldest first.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - node_id: The node; see the service.
         """
-        return self._connection.call(builtins.list[Container], "GET", path("/api/nodes/{node_id}/containers", node_id=node_id))
+        return self._connection.call(builtins.list[Container], "GET", _path("/api/nodes/{node_id}/containers", node_id=node_id))
 
     def create_container_by_node_id(
         self,
@@ -604,14 +618,13 @@ class NodeAgentService:
         """Creates and starts a container.
 
         It answers when the container runs, after a pull if need be, which may take minutes. `claim_id` is the
-        idempotency key: the same claim with the same specification answers the same container. Errors:
-        ALREADY_EXISTS for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a
-        port is taken, or the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime
-        cannot be reached.
+        idempotency key: the same claim with the same specification answers the same container. Errors: ALREADY_EXISTS
+        for the same claim with another specification; FAILED_PRECONDITION when GPUs are short, a port is taken, or
+        the image cannot be pulled; INVALID_ARGUMENT; UNAVAILABLE when the container runtime cannot be reached.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
@@ -630,7 +643,7 @@ class NodeAgentService:
         return self._connection.call(
             CreateContainerResponse,
             "POST",
-            path("/api/nodes/{node_id}/containers", node_id=node_id),
+            _path("/api/nodes/{node_id}/containers", node_id=node_id),
             body={
                 "claim_id": claim_id,
                 "image": image,
@@ -654,15 +667,15 @@ class NodeAgentService:
         """One container that the agent made.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
         """
-        return self._connection.call(Container, "GET", path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        return self._connection.call(Container, "GET", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
 
     def delete_container(
         self,
@@ -675,15 +688,15 @@ class NodeAgentService:
         Any other container is NOT_FOUND.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
         """
-        self._connection.call(type(None), "DELETE", path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        self._connection.call(type(None), "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
 
     def get_container_by_node_id(
         self,
@@ -693,15 +706,15 @@ class NodeAgentService:
         """One container that the agent made.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         """
-        return self._connection.call(Container, "GET", path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        return self._connection.call(Container, "GET", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
 
     def delete_container_by_node_id(
         self,
@@ -713,15 +726,15 @@ class NodeAgentService:
         Any other container is NOT_FOUND.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs the role `operator` or `admin`. Counts towards the general limit.
 
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         """
-        self._connection.call(type(None), "DELETE", path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        self._connection.call(type(None), "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
 
     def get_metrics(
         self,
@@ -731,8 +744,8 @@ class NodeAgentService:
         """The node's readings, taken when asked.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs a person's token, of any role. Counts towards the general limit.
 
@@ -747,14 +760,14 @@ class NodeAgentService:
         """The node's readings, taken when asked.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs a person's token, of any role. Counts towards the general limit.
 
         - node_id: The node; see the service.
         """
-        return self._connection.call(NodeMetrics, "GET", path("/api/nodes/{node_id}/metrics", node_id=node_id))
+        return self._connection.call(NodeMetrics, "GET", _path("/api/nodes/{node_id}/metrics", node_id=node_id))
 
     def get_health(
         self,
@@ -768,8 +781,8 @@ class NodeAgentService:
         On an agent: UNAVAILABLE when the container runtime cannot be reached; a missing GPU is no fault.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs no credentials.
 
@@ -788,14 +801,14 @@ class NodeAgentService:
         On an agent: UNAVAILABLE when the container runtime cannot be reached; a missing GPU is no fault.
 
         At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
-        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED
-        when it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
 
         Needs no credentials.
 
         - node_id: The node; see the method.
         """
-        return self._connection.call(Health, "GET", path("/api/nodes/{node_id}/health", node_id=node_id))
+        return self._connection.call(Health, "GET", _path("/api/nodes/{node_id}/health", node_id=node_id))
 
 
 class NodesService:
@@ -818,8 +831,8 @@ class NodesService:
         Needs no credentials. Counts towards the limit of log-ins.
 
         - hostname: 1 to 253 characters of a host name.
-        - machine_id: A stable id of the machine, at most 128 characters. With it, registering again answers the
-          same node while that is `Pending`.
+        - machine_id: A stable id of the machine, at most 128 characters. With it, registering again answers the same
+          node while that is `Pending`.
         """
         return self._connection.call(
             RegisterNodeResponse, "POST", "/api/nodes/register", body={"hostname": hostname, "machine_id": machine_id}
@@ -838,7 +851,7 @@ class NodesService:
 
         - id: The node's id.
         """
-        return self._connection.call(NodeMetrics, "GET", path("/api/nodes/{id}/status", id=id))
+        return self._connection.call(NodeMetrics, "GET", _path("/api/nodes/{id}/status", id=id))
 
     def list(
         self,
@@ -858,7 +871,10 @@ class NodesService:
         - status: Only nodes in this state.
         """
         return self._connection.call(
-            ListNodesResponse, "GET", "/api/nodes", query={"page": page, "limit": limit, "page_size": page_size, "status": status}
+            ListNodesResponse,
+            "GET",
+            "/api/nodes",
+            query={"page": page, "limit": limit, "page_size": page_size, "status": status},
         )
 
     def iterate(
@@ -879,7 +895,7 @@ class NodesService:
 
         - id: The node's id.
         """
-        return self._connection.call(Node, "GET", path("/api/nodes/{id}", id=id))
+        return self._connection.call(Node, "GET", _path("/api/nodes/{id}", id=id))
 
     def delete(
         self,
@@ -899,7 +915,7 @@ class NodesService:
         - id: The node's id.
         - force: Fail the live claims placed there.
         """
-        self._connection.call(type(None), "DELETE", path("/api/nodes/{id}", id=id), query={"force": force})
+        self._connection.call(type(None), "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
 
     def approve(
         self,
@@ -913,7 +929,7 @@ class NodesService:
 
         - id: The node's id.
         """
-        return self._connection.call(JoinToken, "POST", path("/api/nodes/{id}/approve", id=id))
+        return self._connection.call(JoinToken, "POST", _path("/api/nodes/{id}/approve", id=id))
 
 
 class JoinTokensService:
@@ -961,7 +977,10 @@ class JoinTokensService:
         - description: What it is for, at most 200 characters.
         """
         return self._connection.call(
-            JoinToken, "POST", "/api/join-tokens", body={"ttl_seconds": ttl_seconds, "max_uses": max_uses, "description": description}
+            JoinToken,
+            "POST",
+            "/api/join-tokens",
+            body={"ttl_seconds": ttl_seconds, "max_uses": max_uses, "description": description},
         )
 
     def revoke(
@@ -976,7 +995,7 @@ class JoinTokensService:
 
         - id: The token's id.
         """
-        self._connection.call(type(None), "DELETE", path("/api/join-tokens/{id}", id=id))
+        self._connection.call(type(None), "DELETE", _path("/api/join-tokens/{id}", id=id))
 
 
 class HostsService:
@@ -1012,7 +1031,14 @@ class HostsService:
             ListHostsResponse,
             "GET",
             "/api/v1/hosts",
-            query={"page": page, "page_size": page_size, "limit": limit, "status": status, "os_type": os_type, "labels": labels},
+            query={
+                "page": page,
+                "page_size": page_size,
+                "limit": limit,
+                "status": status,
+                "os_type": os_type,
+                "labels": labels,
+            },
             envelope=True,
         )
 
@@ -1024,7 +1050,9 @@ class HostsService:
         labels: str | None = None,
     ) -> Iterator[Host]:
         """All of what `list` gives in pages, fetched as it is consumed."""
-        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, os_type=os_type, labels=labels))
+        return self._connection.pages(
+            lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, os_type=os_type, labels=labels)
+        )
 
     def create(
         self,
@@ -1085,7 +1113,7 @@ class HostsService:
 
         - host_id: The host's id.
         """
-        return self._connection.call(Host, "GET", path("/api/v1/hosts/{host_id}", host_id=host_id), envelope=True)
+        return self._connection.call(Host, "GET", _path("/api/v1/hosts/{host_id}", host_id=host_id), envelope=True)
 
     def update(
         self,
@@ -1114,8 +1142,14 @@ class HostsService:
         return self._connection.call(
             Host,
             "PUT",
-            path("/api/v1/hosts/{host_id}", host_id=host_id),
-            body={"name": name, "labels": labels, "ip_address": ip_address, "os_version": os_version, "deployment_mode": deployment_mode},
+            _path("/api/v1/hosts/{host_id}", host_id=host_id),
+            body={
+                "name": name,
+                "labels": labels,
+                "ip_address": ip_address,
+                "os_version": os_version,
+                "deployment_mode": deployment_mode,
+            },
             envelope=True,
         )
 
@@ -1137,7 +1171,7 @@ class HostsService:
         - host_id: The host's id.
         - force: Fail the live claims placed there.
         """
-        self._connection.call(type(None), "DELETE", path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force})
+        self._connection.call(type(None), "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force})
 
     def list_gpus(
         self,
@@ -1149,7 +1183,9 @@ class HostsService:
 
         - host_id: The host's id.
         """
-        return self._connection.call(ListHostGpusResponse, "GET", path("/api/v1/hosts/{host_id}/gpus", host_id=host_id), envelope=True)
+        return self._connection.call(
+            ListHostGpusResponse, "GET", _path("/api/v1/hosts/{host_id}/gpus", host_id=host_id), envelope=True
+        )
 
     def report_heartbeat(
         self,
@@ -1179,8 +1215,14 @@ class HostsService:
         return self._connection.call(
             Empty,
             "POST",
-            path("/api/v1/hosts/{host_id}/heartbeat", host_id=host_id),
-            body={"status": status, "health_status": health_status, "used_cpu": used_cpu, "used_memory": used_memory, "used_gpu": used_gpu},
+            _path("/api/v1/hosts/{host_id}/heartbeat", host_id=host_id),
+            body={
+                "status": status,
+                "health_status": health_status,
+                "used_cpu": used_cpu,
+                "used_memory": used_memory,
+                "used_gpu": used_gpu,
+            },
             envelope=True,
         )
 
@@ -1197,7 +1239,7 @@ class HostsService:
         - host_id: The host's id.
         """
         return self._connection.call(
-            CreateHostResponse, "POST", path("/api/v1/hosts/{host_id}/agent-token", host_id=host_id), envelope=True
+            CreateHostResponse, "POST", _path("/api/v1/hosts/{host_id}/agent-token", host_id=host_id), envelope=True
         )
 
     def set_maintenance(
@@ -1220,7 +1262,7 @@ class HostsService:
         return self._connection.call(
             Host,
             "PUT",
-            path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id),
+            _path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id),
             body={"reason": reason, "claims": claims},
             envelope=True,
         )
@@ -1235,7 +1277,9 @@ class HostsService:
 
         - host_id: The host's id.
         """
-        return self._connection.call(Host, "DELETE", path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id), envelope=True)
+        return self._connection.call(
+            Host, "DELETE", _path("/api/v1/hosts/{host_id}/maintenance", host_id=host_id), envelope=True
+        )
 
 
 class MachinesService:
@@ -1281,7 +1325,9 @@ class MachinesService:
         labels: str | None = None,
     ) -> Iterator[Machine]:
         """All of what `list` gives in pages, fetched as it is consumed."""
-        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, role=role, labels=labels))
+        return self._connection.pages(
+            lambda page: self.list(page=page, limit=PAGE_SIZE, status=status, role=role, labels=labels)
+        )
 
     def create(
         self,
@@ -1356,7 +1402,7 @@ class MachinesService:
 
         - id: The machine's id.
         """
-        return self._connection.call(Machine, "GET", path("/api/v1/machines/{id}", id=id), envelope=True)
+        return self._connection.call(Machine, "GET", _path("/api/v1/machines/{id}", id=id), envelope=True)
 
     def update(
         self,
@@ -1404,7 +1450,7 @@ class MachinesService:
         return self._connection.call(
             Machine,
             "PUT",
-            path("/api/v1/machines/{id}", id=id),
+            _path("/api/v1/machines/{id}", id=id),
             body={
                 "name": name,
                 "ip_address": ip_address,
@@ -1435,7 +1481,7 @@ class MachinesService:
 
         - id: The machine's id.
         """
-        return self._connection.call(DeleteMachineResponse, "DELETE", path("/api/v1/machines/{id}", id=id), envelope=True)
+        return self._connection.call(DeleteMachineResponse, "DELETE", _path("/api/v1/machines/{id}", id=id), envelope=True)
 
     def set_status(
         self,
@@ -1448,8 +1494,8 @@ class MachinesService:
 
         The next check takes `available`, `unavailable` and `error` back to what it finds; `maintenance` stays.
 
-        Errors: NOT_FOUND; INVALID_ARGUMENT for a status that is not set by hand; FAILED_PRECONDITION
-        (`MachineInUse`) while it is `in_use` or `deploying`.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a status that is not set by hand; FAILED_PRECONDITION (`MachineInUse`)
+        while it is `in_use` or `deploying`.
 
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
@@ -1458,15 +1504,19 @@ class MachinesService:
         - message: Why, at most 500 characters.
         """
         return self._connection.call(
-            Machine, "PUT", path("/api/v1/machines/{id}/status", id=id), body={"status": status, "message": message}, envelope=True
+            Machine,
+            "PUT",
+            _path("/api/v1/machines/{id}/status", id=id),
+            body={"status": status, "message": message},
+            envelope=True,
         )
 
     def check(
         self,
         id: str,
     ) -> Machine:
-        """Checks now whether the machine can be reached and logged in to over SSH, and answers what was found in
-        status and message.
+        """Checks now whether the machine can be reached and logged in to over SSH, and answers what was found in status
+        and message.
 
         The host key seen at the first log-in is pinned.
 
@@ -1476,7 +1526,7 @@ class MachinesService:
 
         - id: The machine's id.
         """
-        return self._connection.call(Machine, "POST", path("/api/v1/machines/{id}/check", id=id), envelope=True)
+        return self._connection.call(Machine, "POST", _path("/api/v1/machines/{id}/check", id=id), envelope=True)
 
 
 class AuditService:
@@ -1571,7 +1621,7 @@ class AuditService:
 
         - id: The event's id.
         """
-        return self._connection.call(AuditEvent, "GET", path("/api/v1/audit/{id}", id=id), envelope=True)
+        return self._connection.call(AuditEvent, "GET", _path("/api/v1/audit/{id}", id=id), envelope=True)
 
     def export_chain(
         self,
@@ -1580,8 +1630,8 @@ class AuditService:
     ) -> Stream[AuditLink]:
         """The links of the chain, oldest first, up to the newest at the time of the call.
 
-        With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and
-        the payload.
+        With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and the
+        payload.
 
         Needs the role `admin`. Counts towards the limit of administrators' operations.
 
@@ -1615,7 +1665,10 @@ class ClaimsService:
         - phase: Only claims in this phase.
         """
         return self._connection.call(
-            ListClaimsResponse, "GET", "/api/gpu-claims", query={"page": page, "limit": limit, "page_size": page_size, "phase": phase}
+            ListClaimsResponse,
+            "GET",
+            "/api/gpu-claims",
+            query={"page": page, "limit": limit, "page_size": page_size, "phase": phase},
         )
 
     def iterate(
@@ -1645,8 +1698,8 @@ class ClaimsService:
 
         It is placed and started in the background.
 
-        Errors: PERMISSION_DENIED (`QuotaExceeded`) when the user's live claims and this one exceed the role's
-        policy; INVALID_ARGUMENT. A claim for which no machine has room is accepted and stays `Pending`.
+        Errors: PERMISSION_DENIED (`QuotaExceeded`) when the user's live claims and this one exceed the role's policy;
+        INVALID_ARGUMENT. A claim for which no machine has room is accepted and stays `Pending`.
 
         Needs the role `user`, `operator` or `admin`. Counts towards the general limit.
 
@@ -1695,7 +1748,7 @@ class ClaimsService:
 
         - id: The claim's id.
         """
-        return self._connection.call(Claim, "GET", path("/api/gpu-claims/{id}", id=id))
+        return self._connection.call(Claim, "GET", _path("/api/gpu-claims/{id}", id=id))
 
     def delete(
         self,
@@ -1703,15 +1756,15 @@ class ClaimsService:
     ) -> None:
         """Deletes a claim.
 
-        It is gone at once for its owner; its container is removed in the background, or, when its node is offline,
-        as soon as that returns. Its GPUs are free when the container is gone.
+        It is gone at once for its owner; its container is removed in the background, or, when its node is offline, as
+        soon as that returns. Its GPUs are free when the container is gone.
 
         Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
         `admin`, everybody's. Counts towards the general limit.
 
         - id: The claim's id.
         """
-        self._connection.call(type(None), "DELETE", path("/api/gpu-claims/{id}", id=id))
+        self._connection.call(type(None), "DELETE", _path("/api/gpu-claims/{id}", id=id))
 
     def explain(
         self,
@@ -1724,7 +1777,7 @@ class ClaimsService:
 
         - id: The claim's id.
         """
-        return self._connection.call(ClaimExplanation, "GET", path("/api/gpu-claims/{id}/explain", id=id))
+        return self._connection.call(ClaimExplanation, "GET", _path("/api/gpu-claims/{id}/explain", id=id))
 
     def watch(
         self,
@@ -1737,7 +1790,7 @@ class ClaimsService:
 
         - id: The claim's id.
         """
-        return self._connection.stream(Claim, "GET", path("/api/gpu-claims/{id}/watch", id=id))
+        return self._connection.stream(Claim, "GET", _path("/api/gpu-claims/{id}/watch", id=id))
 
 
 class EventsService:
@@ -1756,8 +1809,8 @@ class EventsService:
     ) -> Stream[Event]:
         """Sends events from a cursor on, and those that come.
 
-        The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event
-        of type `bookmark` that has only a cursor. People see events of their own claims, and of nodes and hosts;
+        The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event of
+        type `bookmark` that has only a cursor. People see events of their own claims, and of nodes and hosts;
         operators and administrators see all. What is written to the audit log is told as `audit.<resource>` to
         administrators who name such types; it has its own place in the cursor, and within a second of time it may
         come before or after what it tells of.
@@ -1776,7 +1829,11 @@ class EventsService:
         - once: End when nothing more is there.
         """
         return self._connection.stream(
-            Event, "GET", "/api/events", query={"cursor": cursor, "types": types, "resource_id": resource_id, "once": once}, resumable=True
+            Event,
+            "GET",
+            "/api/events",
+            query={"cursor": cursor, "types": types, "resource_id": resource_id, "once": once},
+            resumable=True,
         )
 
 

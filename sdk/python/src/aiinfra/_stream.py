@@ -6,9 +6,13 @@ import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ._core import Call
 from .errors import InvalidResponse, in_stream
+
+if TYPE_CHECKING:
+    import httpx
 
 ACCEPT = "text/event-stream, application/x-ndjson;q=0.5"
 _LONGEST_LINE = 16 * 1024 * 1024
@@ -17,8 +21,8 @@ _LONGEST_LINE = 16 * 1024 * 1024
 class Parser:
     """Takes what comes in, and gives the messages that are complete."""
 
-    def __init__(self, content_type: str, request_id: str) -> None:
-        self.last_event_id = ""
+    def __init__(self, call: Call, content_type: str, request_id: str) -> None:
+        self._call = call
         self._is_events = content_type.partition(";")[0].strip().lower() == "text/event-stream"
         self._request_id = request_id
         self._text = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -53,13 +57,18 @@ class Parser:
             raise in_stream(content if isinstance(content, dict) else {}, self._request_id)
         yield content
         # Only when the message was taken: who did not see it wants it again.
-        self.last_event_id = event.id or self.last_event_id
+        self._call.last_event_id = event.id or self._call.last_event_id
 
     def _message(self, line: str) -> Any:
         content = _json(line)
         if isinstance(content, dict) and content.keys() == {"error", "code"}:
             raise in_stream(content, self._request_id)
         return content
+
+
+def parser(call: Call, response: httpx.Response) -> Parser:
+    """A parser for an answer. What it has given is remembered in the call."""
+    return Parser(call, response.headers.get("content-type", ""), response.headers.get("x-request-id", ""))
 
 
 @dataclass

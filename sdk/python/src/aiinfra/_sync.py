@@ -90,7 +90,7 @@ class Connection:
 
     def _attempt(self, kind: type[T], call: Call) -> T:
         deadline = time.monotonic() + self.options.timeout
-        request = self.http.build_request(**call.request(self.options, "application/json"), timeout=_core.timeouts(self.options))
+        request = self.http.build_request(**call.request(self.options, "application/json"), timeout=self.options.timeout)
         try:
             response = self.http.send(request, stream=True)
             try:
@@ -123,7 +123,7 @@ class Connection:
 
     def _contents(self, call: Call) -> Iterator[Any]:
         request = self.http.build_request(
-            **call.request(self.options, _stream.ACCEPT), timeout=_core.timeouts(self.options, is_stream=True)
+            **call.request(self.options, _stream.ACCEPT), timeout=_core.stream_timeout(self.options)
         )
         try:
             response = self.http.send(request, stream=True)
@@ -131,11 +131,9 @@ class Connection:
                 if not response.is_success:
                     body = _read(response, time.monotonic() + self.options.timeout)
                     raise _core.refusal(response, body) or ConnectionFailed("no answer")
-                parser = _stream.Parser(response.headers.get("content-type", ""), response.headers.get("x-request-id", ""))
+                parser = _stream.parser(call, response)
                 for chunk in response.iter_bytes():
-                    for content in parser.feed(chunk):
-                        yield content
-                    call.last_event_id = parser.last_event_id or call.last_event_id
+                    yield from parser.feed(chunk)
                 if not parser.end():
                     raise ConnectionFailed("the stream ended within a message")
             finally:

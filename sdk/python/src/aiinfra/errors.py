@@ -32,7 +32,9 @@ class ApiError(Error):
 
     statuses: ClassVar[tuple[int, ...]] = ()
 
-    def __init__(self, status: int, message: str, code: str = "", request_id: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, code: str = "", request_id: str = "", retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         """The HTTP status."""

@@ -502,7 +502,7 @@ class ClaimStatus(Model):
     node_id: str = member("nodeID", "")
     """Its node's id; empty before it has one."""
 
-    gpu_uui_ds: list[str] = member("gpuUUIDs", list)
+    gpu_uuids: list[str] = member("gpuUUIDs", list)
     """The UUIDs of its GPUs."""
 
 
@@ -980,8 +980,8 @@ class NodeExplanation(Model):
     """The claim fits there now."""
 
     reason: str = ""
-    """Why it does not, a stable word: `NodeOffline`, `InsufficientGPUs`, `RuntimeUnavailable` and others; empty when
-    it fits.
+    """Why it does not, a stable word: `NodeOffline`, `InsufficientGPUs`, `RuntimeUnavailable` and others; empty when it
+    fits.
     """
 
     message: str = ""
@@ -1281,6 +1281,7 @@ class ListHostsResponse(Model, Page[Host]):
     """A page of hosts."""
 
     _items: ClassVar[str] = "items"
+    _counts: ClassVar[str] = "pagination"
 
     items: list[Host] = field(default_factory=list)
     """By when they were registered or enrolled, then id."""

@@ -1,0 +1,1300 @@
+// Code generated from the OpenAPI document by make sdk. DO NOT EDIT.
+
+package aiinfra
+
+import "time"
+
+// The version of the contract.
+const contractVersion = "0.1.0"
+
+// An API token.
+type APIToken struct {
+	// The token's id, not secret.
+	ID string `json:"id"`
+	// The token, for `Authorization: Bearer`; only in the answer that made it.
+	Token string `json:"token"`
+	// What it is for.
+	Name string `json:"name"`
+	// The most it may do.
+	Role string `json:"role"`
+	// The user name of its owner.
+	Username string `json:"username"`
+	// When it expires.
+	ExpiresAt time.Time `json:"expires_at"`
+	// When it was made.
+	CreatedAt time.Time `json:"created_at"`
+	// When it was last used, to the minute.
+	LastUsedAt time.Time `json:"last_used_at"`
+}
+
+// A person.
+type Account struct {
+	// A UUID.
+	ID string `json:"id"`
+	// The user name.
+	Username string `json:"username"`
+	// The e-mail address; may be empty.
+	Email string `json:"email"`
+	// `admin`, `operator`, `user` or `readonly`.
+	Role string `json:"role"`
+	// When the person registered.
+	CreatedAt time.Time `json:"created_at"`
+	// When the account last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+	// When the person last logged in.
+	LastLoginAt time.Time `json:"last_login_at"`
+}
+
+// Credentials.
+type AccountLoginRequest struct {
+	// The user name.
+	Username string `json:"username,omitzero"`
+	// The password.
+	Password string `json:"password,omitzero"`
+}
+
+// A new user.
+type AccountRegisterRequest struct {
+	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
+	Username string `json:"username,omitzero"`
+	// An e-mail address of at most 254 characters, unique without regard to case; may be left out.
+	Email string `json:"email,omitzero"`
+	// 8 to 256 bytes; well-known pairs of name and password are refused.
+	Password string `json:"password,omitzero"`
+	// Ignored unless an administrator calls; then as of CreateUser.
+	Role string `json:"role,omitzero"`
+}
+
+// An event.
+type AuditEvent struct {
+	// A UUID.
+	ID string `json:"id"`
+	// The kind of resource.
+	EventType string `json:"event_type"`
+	// The method's name.
+	Action string `json:"action"`
+	// The kind of resource; the same as `event_type`.
+	Resource string `json:"resource"`
+	// Which one; may be empty when the attempt named none.
+	ResourceID string `json:"resource_id"`
+	// Who: a user name, or `system`, `host:<id>`, `node:<id>`, `join_token:<id>`, `agent_token:<id>`, or empty for nobody known.
+	User string `json:"user"`
+	// From where; may be empty.
+	IPAddress string `json:"ip_address"`
+	// What it was before; empty for what is new. Secrets are masked.
+	OldValue map[string]any `json:"old_value"`
+	// What it is now; empty for what is gone. Secrets are masked.
+	NewValue map[string]any `json:"new_value"`
+	// More: the gRPC method, the request's id, for failures the error's reason and message.
+	Details map[string]any `json:"details"`
+	// What became of it.
+	Result AuditResult `json:"result"`
+	// When.
+	Timestamp time.Time `json:"timestamp"`
+	// Its place in the chain, from 1 without gaps.
+	Sequence int64 `json:"sequence"`
+	// Its link's hash, 64 hexadecimal digits.
+	Hash string `json:"hash"`
+}
+
+// A link of the chain.
+type AuditLink struct {
+	// Its place, from 1 without gaps; the first ones go when they are older than the retention.
+	Sequence int64 `json:"sequence"`
+	// The hash of the link before; 64 zeros for the first.
+	PreviousHash string `json:"previous_hash"`
+	// The event as JSON text, exactly as it was hashed.
+	Payload string `json:"payload"`
+	// SHA-256 of `previous_hash` and `payload`, one after the other, as hexadecimal digits.
+	Hash string `json:"hash"`
+}
+
+// What became of it.
+//
+//   - empty: No filter.
+//   - `success`: It was done.
+//   - `failure`: It was tried and failed.
+//   - `denied`: The caller may not.
+type AuditResult string
+
+// Words of [AuditResult]. A newer server may have more.
+const (
+	AuditResultUnspecified AuditResult = ""
+	AuditResultSuccess     AuditResult = "success"
+	AuditResultFailure     AuditResult = "failure"
+	AuditResultDenied      AuditResult = "denied"
+)
+
+// Which password becomes which.
+type ChangePasswordRequest struct {
+	// The old password; not needed by an administrator for somebody else.
+	OldPassword *string `json:"old_password,omitzero"`
+	// The new password: 8 to 256 bytes.
+	NewPassword *string `json:"new_password,omitzero"`
+}
+
+// It is done.
+type ChangePasswordResponse struct {
+	// A sentence.
+	Message string `json:"message"`
+}
+
+// A claim.
+type Claim struct {
+	// A UUID.
+	ID string `json:"id"`
+	// Its owner.
+	UserID int64 `json:"user_id"`
+	// What is wanted.
+	Spec *ClaimSpec `json:"spec"`
+	// What became of it.
+	Status *ClaimStatus `json:"status"`
+	// When it was accepted.
+	CreatedAt time.Time `json:"created_at"`
+	// When it last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// Why a claim waits.
+type ClaimExplanation struct {
+	// The claim's id.
+	ID string `json:"id"`
+	// Where it stands.
+	Phase ClaimPhase `json:"phase"`
+	// Its place among the waiting claims, from 1; 0 when it does not wait.
+	QueuePosition int64 `json:"queue_position"`
+	// The whole in a sentence.
+	Summary string `json:"summary"`
+	// Each node, by host name.
+	Nodes []NodeExplanation `json:"nodes"`
+}
+
+// Where a claim stands.
+//
+//   - empty: No filter.
+//   - `Pending`: Waits for room.
+//   - `Scheduled`: Has a node; its container is being made.
+//   - `Running`: Its container runs.
+//   - `Failed`: Ended with an error.
+//   - `Completed`: Its container ended with exit code 0.
+type ClaimPhase string
+
+// Words of [ClaimPhase]. A newer server may have more.
+const (
+	ClaimPhaseUnspecified ClaimPhase = ""
+	ClaimPhasePending     ClaimPhase = "Pending"
+	ClaimPhaseScheduled   ClaimPhase = "Scheduled"
+	ClaimPhaseRunning     ClaimPhase = "Running"
+	ClaimPhaseFailed      ClaimPhase = "Failed"
+	ClaimPhaseCompleted   ClaimPhase = "Completed"
+)
+
+// What a claim asks for.
+type ClaimSpec struct {
+	// The image, e.g. `registry.example:5000/team/train:1`; at most 512 characters.
+	Image string `json:"image"`
+	// How much of a machine.
+	Resources *Resources `json:"resources"`
+	// Replaces the image's CMD when not empty.
+	Command []string `json:"command"`
+	// Environment, each `NAME=value`.
+	Env []string `json:"env"`
+	// Absolute path; the image's when empty.
+	WorkingDir string `json:"workingDir"`
+	// Ports to open on the machine.
+	Ports []PortMapping `json:"ports"`
+	// Host path to container path; host paths must lie under the allow-list of the node's agent.
+	Volumes map[string]string `json:"volumes"`
+	// What happens when the node is lost.
+	OnNodeLoss NodeLossPolicy `json:"onNodeLoss"`
+	// How long a node must be lost before the claim is placed elsewhere, under `reschedule`, in seconds. The server's setting
+	// (default 30) when 0.
+	RescheduleAfterSeconds int `json:"rescheduleAfterSeconds"`
+}
+
+// What a claim asks for.
+type ClaimSpecInput struct {
+	// The image, e.g. `registry.example:5000/team/train:1`; at most 512 characters.
+	Image string `json:"image,omitzero"`
+	// How much of a machine.
+	Resources *ResourcesInput `json:"resources,omitzero"`
+	// Replaces the image's CMD when not empty.
+	Command []string `json:"command,omitzero"`
+	// Environment, each `NAME=value`.
+	Env []string `json:"env,omitzero"`
+	// Absolute path; the image's when empty.
+	WorkingDir string `json:"workingDir,omitzero"`
+	// Ports to open on the machine.
+	Ports []PortMappingInput `json:"ports,omitzero"`
+	// Host path to container path; host paths must lie under the allow-list of the node's agent.
+	Volumes map[string]string `json:"volumes,omitzero"`
+	// What happens when the node is lost.
+	OnNodeLoss NodeLossPolicy `json:"onNodeLoss,omitzero"`
+	// How long a node must be lost before the claim is placed elsewhere, under `reschedule`, in seconds. The server's setting
+	// (default 30) when 0.
+	RescheduleAfterSeconds int `json:"rescheduleAfterSeconds,omitzero"`
+}
+
+// What became of a claim.
+type ClaimStatus struct {
+	// Where it stands.
+	Phase ClaimPhase `json:"phase"`
+	// Host name of its node; empty before it has one.
+	NodeName string `json:"nodeName"`
+	// The runtime's id; empty before there is a container.
+	ContainerID string `json:"containerID"`
+	// Why it is in this phase, a stable word: `InsufficientGPUs`, `NoNodes`, `ImagePullFailed`, `RuntimeUnavailable`, `PortInUse`,
+	// `VolumeNotAllowed`, `NodeLost`, `ContainerExited` and others; empty when there is nothing to say.
+	Reason string `json:"reason"`
+	// The same in a sentence, or the progress of the present step.
+	Message string `json:"message"`
+	// Its node's id; empty before it has one.
+	NodeID string `json:"nodeID"`
+	// The UUIDs of its GPUs.
+	GPUUUIDs []string `json:"gpuUUIDs"`
+}
+
+// A container that an agent made.
+type Container struct {
+	// The runtime's id.
+	ID string `json:"id"`
+	// What it is for.
+	ClaimID string `json:"claim_id"`
+	// The image it was made from.
+	Image string `json:"image"`
+	// The runtime's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited` or `dead`.
+	Status string `json:"status"`
+	// Indexes of its GPUs on the machine, for display.
+	GPUIDs []int `json:"gpu_ids"`
+	// Container port with protocol (`80/tcp`) to port on the machine.
+	Ports map[string]string `json:"ports"`
+	// When it was made, in Unix seconds.
+	Created int64 `json:"created"`
+	// When it was last started, in Unix seconds; 0 when never.
+	Started int64 `json:"started"`
+	// The container's labels.
+	Labels map[string]string `json:"labels"`
+}
+
+// An API token to make.
+type CreateAPITokenRequest struct {
+	// What it is for: 1 to 64 printable characters, unique among the caller's.
+	Name string `json:"name,omitzero"`
+	// The most it may do: a role that is not above the caller's; the caller's own when left out.
+	Role string `json:"role,omitzero"`
+	// Seconds until it expires: default 2592000 (30 days), at most 31536000 (a year).
+	TTLSeconds int64 `json:"ttl_seconds,omitzero"`
+}
+
+// A claim to make: `{"spec": {...}}`, or the fields of the specification themselves.
+type CreateClaimRequest struct {
+	// What is wanted.
+	Spec *ClaimSpecInput `json:"spec,omitzero"`
+	// A key of the caller's, at most 128 characters: the same user and key answer the claim made first.
+	RequestID string `json:"request_id,omitzero"`
+	// The image, e.g. `registry.example:5000/team/train:1`; at most 512 characters.
+	Image string `json:"image,omitzero"`
+	// How much of a machine.
+	Resources *ResourcesInput `json:"resources,omitzero"`
+	// Replaces the image's CMD when not empty.
+	Command []string `json:"command,omitzero"`
+	// Environment, each `NAME=value`.
+	Env []string `json:"env,omitzero"`
+	// Absolute path; the image's when empty.
+	WorkingDir string `json:"workingDir,omitzero"`
+	// Ports to open on the machine.
+	Ports []PortMappingInput `json:"ports,omitzero"`
+	// Host path to container path; host paths must lie under the allow-list of the node's agent.
+	Volumes map[string]string `json:"volumes,omitzero"`
+	// What happens when the node is lost.
+	OnNodeLoss NodeLossPolicy `json:"onNodeLoss,omitzero"`
+	// How long a node must be lost before the claim is placed elsewhere, under `reschedule`, in seconds. The server's setting
+	// (default 30) when 0.
+	RescheduleAfterSeconds int `json:"rescheduleAfterSeconds,omitzero"`
+}
+
+// A container to make.
+type CreateContainerByNodeIDRequest struct {
+	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
+	ClaimID string `json:"claim_id,omitzero"`
+	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
+	Image string `json:"image,omitzero"`
+	// How many GPUs it gets; 0 is valid.
+	GPUCount int `json:"gpu_count,omitzero"`
+	// Ports to open on the machine.
+	PortMappings []PortMappingInput `json:"port_mappings,omitzero"`
+	// Environment, each `NAME=value`.
+	EnvVars []string `json:"env_vars,omitzero"`
+	// Replaces the image's CMD when not empty.
+	Command []string `json:"command,omitzero"`
+	// Absolute path; the image's when empty.
+	WorkingDir string `json:"working_dir,omitzero"`
+	// Host path to container path. Host paths must lie under the agent's allow-list.
+	Volumes map[string]string `json:"volumes,omitzero"`
+	// Memory limit in MiB; none when 0.
+	MemoryLimitMB int64 `json:"memory_limit_mb,omitzero"`
+	// CPU limit in cores; none when 0.
+	CPULimit float64 `json:"cpu_limit,omitzero"`
+}
+
+// A container to make.
+type CreateContainerRequest struct {
+	// The node; see the service.
+	NodeID string `json:"node_id,omitzero"`
+	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
+	ClaimID string `json:"claim_id,omitzero"`
+	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
+	Image string `json:"image,omitzero"`
+	// How many GPUs it gets; 0 is valid.
+	GPUCount int `json:"gpu_count,omitzero"`
+	// Ports to open on the machine.
+	PortMappings []PortMappingInput `json:"port_mappings,omitzero"`
+	// Environment, each `NAME=value`.
+	EnvVars []string `json:"env_vars,omitzero"`
+	// Replaces the image's CMD when not empty.
+	Command []string `json:"command,omitzero"`
+	// Absolute path; the image's when empty.
+	WorkingDir string `json:"working_dir,omitzero"`
+	// Host path to container path. Host paths must lie under the agent's allow-list.
+	Volumes map[string]string `json:"volumes,omitzero"`
+	// Memory limit in MiB; none when 0.
+	MemoryLimitMB int64 `json:"memory_limit_mb,omitzero"`
+	// CPU limit in cores; none when 0.
+	CPULimit float64 `json:"cpu_limit,omitzero"`
+}
+
+// The container that was made or found.
+type CreateContainerResponse struct {
+	// The runtime's id.
+	ContainerID string `json:"container_id"`
+}
+
+// A new host. What an agent reports later takes the place of totals and versions.
+type CreateHostRequest struct {
+	// 1 to 128 printable characters, unique without regard to case.
+	Name string `json:"name,omitzero"`
+	// An IPv4 or IPv6 address; may be left out.
+	IPAddress string `json:"ip_address,omitzero"`
+	// `linux` or `windows`; `linux` when left out.
+	OSType string `json:"os_type,omitzero"`
+	// At most 128 characters.
+	OSVersion string `json:"os_version,omitzero"`
+	// `traditional`, `container` or `kubernetes`; `traditional` when left out.
+	DeploymentMode string `json:"deployment_mode,omitzero"`
+	// Logical CPUs.
+	TotalCPU int `json:"total_cpu,omitzero"`
+	// Bytes.
+	TotalMemory int64 `json:"total_memory,omitzero"`
+	// Bytes.
+	TotalDisk int64 `json:"total_disk,omitzero"`
+	// Keys and values by the rules of Kubernetes labels; at most 64.
+	Labels map[string]string `json:"labels,omitzero"`
+}
+
+// A host with its agent token.
+type CreateHostResponse struct {
+	// A UUID, the same as the node's.
+	HostID string `json:"host_id"`
+	// The name.
+	Name string `json:"name"`
+	// Where it stands.
+	Status HostStatus `json:"status"`
+	// The agent token; only in this answer.
+	AgentToken string `json:"agent_token"`
+}
+
+// A join token to make.
+type CreateJoinTokenRequest struct {
+	// Seconds until it expires: default 3600, at most 2592000 (30 days).
+	TTLSeconds int64 `json:"ttl_seconds,omitzero"`
+	// How many machines may join with it; 0 for any number.
+	MaxUses int `json:"max_uses,omitzero"`
+	// What it is for, at most 200 characters.
+	Description string `json:"description,omitzero"`
+}
+
+// A new machine.
+type CreateMachineRequest struct {
+	// 1 to 128 printable characters, unique without regard to case.
+	Name string `json:"name,omitzero"`
+	// An IPv4 or IPv6 address or a host name.
+	IPAddress string `json:"ip_address,omitzero"`
+	// An address or host name; may be left out.
+	InternalAddress string `json:"internal_address,omitzero"`
+	// The user to log in as: 1 to 32 characters of a Unix user name.
+	User string `json:"user,omitzero"`
+	// At most 1024 bytes. It is sealed and never shown. A password or a private key is needed.
+	Password string `json:"password,omitzero"`
+	// What it is for.
+	Role MachineRole `json:"role,omitzero"`
+	// A relative or absolute path of at most 1024 bytes without `..`; may be left out.
+	ArtifactPath string `json:"artifact_path,omitzero"`
+	// At most 512 characters; may be left out.
+	ImageRepo string `json:"image_repo,omitzero"`
+	// A host with an optional port; may be left out.
+	RegistryAddress string `json:"registry_address,omitzero"`
+	// Keys and values by the rules of Kubernetes labels; at most 64.
+	Labels map[string]string `json:"labels,omitzero"`
+	// The port of SSH; 22 when left out.
+	SSHPort int `json:"ssh_port,omitzero"`
+	// A private key as OpenSSH or PEM writes it, without a passphrase; at most 16 KiB. It is sealed and never shown. It is tried
+	// before the password.
+	PrivateKey string `json:"private_key,omitzero"`
+	// The host key to expect, as OpenSSH writes it; the first one seen when left out.
+	HostKey string `json:"host_key,omitzero"`
+}
+
+// A new user.
+type CreateUserRequest struct {
+	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
+	Username string `json:"username,omitzero"`
+	// An e-mail address of at most 254 characters, unique without regard to case; may be left out.
+	Email string `json:"email,omitzero"`
+	// 8 to 256 bytes; well-known pairs of name and password are refused.
+	Password string `json:"password,omitzero"`
+	// `admin`, `operator`, `user` or `readonly`; `user` when left out.
+	Role string `json:"role,omitzero"`
+}
+
+// It is done.
+type DeleteMachineResponse struct {
+	// A sentence.
+	Message string `json:"message"`
+}
+
+// It is done.
+type DeleteUserResponse struct {
+	// A sentence.
+	Message string `json:"message"`
+}
+
+// Empty is a type of the contract.
+type Empty struct {
+}
+
+// Something that happened.
+type Event struct {
+	// Where it stands in the log: whoever has seen it goes on from here.
+	Cursor string `json:"cursor"`
+	// A UUID.
+	ID string `json:"id"`
+	// What happened, e.g. `claim.running`.
+	Type string `json:"type"`
+	// The kind of resource: `claim`, `node`, `host`, `gpu`, `job` or `audit`.
+	Resource string `json:"resource"`
+	// Which one.
+	ResourceID string `json:"resource_id"`
+	// When.
+	Timestamp time.Time `json:"timestamp"`
+	// What it is like now.
+	Data map[string]any `json:"data"`
+}
+
+// What one GPU lacks.
+type GPUExplanation struct {
+	// The GPU's key.
+	UUID string `json:"uuid"`
+	// Index on the machine, for display.
+	Index uint32 `json:"index"`
+	// It could be given to the claim.
+	Fits bool `json:"fits"`
+	// Why not: `Allocated`, `Busy`, `ModelMismatch`, `InsufficientMemory` or `Faulty`; empty when it could.
+	Reason string `json:"reason"`
+}
+
+// Readings of one GPU.
+type GPUMetrics struct {
+	// Index on the machine, for display.
+	ID uint32 `json:"id"`
+	// Degrees Celsius.
+	TemperatureC int `json:"temperature_c"`
+	// Memory in MiB.
+	MemoryTotalMB int64 `json:"memory_total_mb"`
+	// Memory in use in MiB.
+	MemoryUsedMB int64 `json:"memory_used_mb"`
+	// The product name; a simulated one says so.
+	Name string `json:"name"`
+	// The GPU's key.
+	UUID string `json:"uuid"`
+	// It is allocated, or a process that is not the agent's uses it, or its use is over the agent's threshold.
+	Busy bool `json:"busy"`
+	// Use of the GPU, 0 to 100.
+	UsagePercent float64 `json:"usage_percent"`
+	// Why the readings are missing; empty when they are there.
+	Error string `json:"error"`
+}
+
+// Liveness.
+type Health struct {
+	// `healthy`; anything else is an error.
+	Status string `json:"status"`
+	// When this was found.
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// A host.
+type Host struct {
+	// A UUID, the same as the node's.
+	HostID string `json:"host_id"`
+	// The name; the host name when none was given.
+	Name string `json:"name"`
+	// As the agent reports it; empty before.
+	Hostname string `json:"hostname"`
+	// As registered, else where its agent connects from.
+	IPAddress string `json:"ip_address"`
+	// `linux` or `windows`.
+	OSType string `json:"os_type"`
+	// Operating system with version.
+	OSVersion string `json:"os_version"`
+	// `traditional`, `container` or `kubernetes`.
+	DeploymentMode string `json:"deployment_mode"`
+	// Where it stands.
+	Status HostStatus `json:"status"`
+	// How it is.
+	HealthStatus HostHealth `json:"health_status"`
+	// Logical CPUs.
+	TotalCPU int `json:"total_cpu"`
+	// Of these in use, as last reported.
+	UsedCPU float64 `json:"used_cpu"`
+	// Bytes.
+	TotalMemory int64 `json:"total_memory"`
+	// Bytes in use, as last reported.
+	UsedMemory int64 `json:"used_memory"`
+	// Bytes.
+	TotalDisk int64 `json:"total_disk"`
+	// GPUs.
+	TotalGPU int `json:"total_gpu"`
+	// Of these allocated to claims, or in use as last reported.
+	UsedGPU int `json:"used_gpu"`
+	// The administrator's labels, over those of the agent.
+	Labels map[string]string `json:"labels"`
+	// When it was last heard of.
+	LastHeartbeat time.Time `json:"last_heartbeat"`
+	// When it was registered or enrolled.
+	CreatedAt time.Time `json:"created_at"`
+	// Its maintenance; null when it is in none.
+	Maintenance *Maintenance `json:"maintenance"`
+	// Whether an agent is connected.
+	AgentConnected bool `json:"agent_connected"`
+}
+
+// A GPU of a host.
+type HostGPU struct {
+	// Its number on this host, from 1.
+	GPUID int `json:"gpu_id"`
+	// Its index on the machine, for display.
+	GPUIndex int `json:"gpu_index"`
+	// The product name; a simulated one says so.
+	Name string `json:"name"`
+	// Bytes.
+	MemoryTotal int64 `json:"memory_total"`
+	// What it is doing.
+	Status HostGPUStatus `json:"status"`
+	// The claim that has it; null when free.
+	AllocatedTo *string `json:"allocated_to"`
+	// Degrees Celsius; null when not known.
+	Temperature *float64 `json:"temperature"`
+	// Percent; null when not known.
+	Utilization *float64 `json:"utilization"`
+	// The GPU's key.
+	UUID string `json:"uuid"`
+	// Bytes in use; null when not known.
+	MemoryUsed *int64 `json:"memory_used"`
+}
+
+// What a GPU is doing.
+//
+//   - `unknown`: Not known: the host is offline.
+//   - `available`: Free.
+//   - `allocated`: Allocated to a claim.
+//   - `busy`: Used by something else.
+//   - `error`: Not usable.
+type HostGPUStatus string
+
+// Words of [HostGPUStatus]. A newer server may have more.
+const (
+	HostGPUStatusUnknown   HostGPUStatus = "unknown"
+	HostGPUStatusAvailable HostGPUStatus = "available"
+	HostGPUStatusAllocated HostGPUStatus = "allocated"
+	HostGPUStatusBusy      HostGPUStatus = "busy"
+	HostGPUStatusError     HostGPUStatus = "error"
+)
+
+// How a host is.
+//
+//   - `unknown`: Nothing is known, or it is offline.
+//   - `healthy`: Nothing is wrong.
+//   - `degraded`: It works in part: a GPU is faulty, or it says so.
+//   - `unhealthy`: Its container runtime cannot be reached, or it says so.
+type HostHealth string
+
+// Words of [HostHealth]. A newer server may have more.
+const (
+	HostHealthUnknown   HostHealth = "unknown"
+	HostHealthHealthy   HostHealth = "healthy"
+	HostHealthDegraded  HostHealth = "degraded"
+	HostHealthUnhealthy HostHealth = "unhealthy"
+)
+
+// Where a host stands.
+//
+//   - empty: No filter.
+//   - `online`: Connected, or heard of by heartbeats.
+//   - `offline`: Not heard of.
+//   - `maintenance`: In maintenance, connected or not.
+type HostStatus string
+
+// Words of [HostStatus]. A newer server may have more.
+const (
+	HostStatusUnspecified HostStatus = ""
+	HostStatusOnline      HostStatus = "online"
+	HostStatusOffline     HostStatus = "offline"
+	HostStatusMaintenance HostStatus = "maintenance"
+)
+
+// A join token.
+type JoinToken struct {
+	// The token's id, not secret.
+	ID string `json:"id"`
+	// The token; only in the answer that made it.
+	Token string `json:"token"`
+	// The SHA-256 of the control plane's CA certificate, `sha256:<hex>`, which the agent pins.
+	CaHash string `json:"ca_hash"`
+	// The command that joins a machine; only in the answer that made the token.
+	Command string `json:"command"`
+	// When it expires.
+	ExpiresAt time.Time `json:"expires_at"`
+	// How many machines may join with it; 0 for any number.
+	MaxUses int `json:"max_uses"`
+	// How many have.
+	Uses int `json:"uses"`
+	// The one node it is for; empty for any.
+	NodeID string `json:"node_id"`
+	// What it is for.
+	Description string `json:"description"`
+}
+
+// A page of API tokens.
+type ListAPITokensResponse struct {
+	// Newest first.
+	Tokens []APIToken `json:"tokens"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Tokens on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListAPITokensResponse) contents() ([]APIToken, int, int) {
+	return page.Tokens, int(page.Page), int(page.Total)
+}
+
+// A page of events.
+type ListAuditEventsResponse struct {
+	// Newest first.
+	Events []AuditEvent `json:"events"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Events on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListAuditEventsResponse) contents() ([]AuditEvent, int, int) {
+	return page.Events, int(page.Page), int(page.Total)
+}
+
+// A page of claims.
+type ListClaimsResponse struct {
+	// Newest first.
+	Claims []Claim `json:"claims"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Claims on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListClaimsResponse) contents() ([]Claim, int, int) {
+	return page.Claims, int(page.Page), int(page.Total)
+}
+
+// A host's GPUs.
+type ListHostGPUsResponse struct {
+	// By index.
+	Items []HostGPU `json:"items"`
+}
+
+// A page of hosts.
+type ListHostsResponse struct {
+	// By when they were registered or enrolled, then id.
+	Items []Host `json:"items"`
+	// Which page.
+	Pagination *Pagination `json:"pagination"`
+}
+
+func (page *ListHostsResponse) contents() ([]Host, int, int) {
+	if page.Pagination == nil {
+		return page.Items, 0, 0
+	}
+	return page.Items, int(page.Pagination.Page), int(page.Pagination.Total)
+}
+
+// A page of join tokens.
+type ListJoinTokensResponse struct {
+	// Newest first.
+	JoinTokens []JoinToken `json:"join_tokens"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Tokens on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListJoinTokensResponse) contents() ([]JoinToken, int, int) {
+	return page.JoinTokens, int(page.Page), int(page.Total)
+}
+
+// A page of machines.
+type ListMachinesResponse struct {
+	// By when they were added, then id.
+	Machines []Machine `json:"machines"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Machines on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListMachinesResponse) contents() ([]Machine, int, int) {
+	return page.Machines, int(page.Page), int(page.Total)
+}
+
+// A page of nodes.
+type ListNodesResponse struct {
+	// By host name, then id.
+	Nodes []Node `json:"nodes"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Nodes on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListNodesResponse) contents() ([]Node, int, int) {
+	return page.Nodes, int(page.Page), int(page.Total)
+}
+
+// All roles.
+type ListRolesResponse struct {
+	// The roles, by name.
+	Roles []Role `json:"roles"`
+}
+
+// A page of users.
+type ListUsersResponse struct {
+	// By when they registered.
+	Users []Account `json:"users"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Users on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListUsersResponse) contents() ([]Account, int, int) {
+	return page.Users, int(page.Page), int(page.Total)
+}
+
+// Credentials.
+type LoginRequest struct {
+	// The user name.
+	Username string `json:"username,omitzero"`
+	// The password.
+	Password string `json:"password,omitzero"`
+}
+
+// A token and whom it stands for.
+type LoginResponse struct {
+	// A JWT for `Authorization: Bearer`.
+	Token string `json:"token"`
+	// The user.
+	User *User `json:"user"`
+}
+
+// It is done.
+type LogoutResponse struct {
+	// A sentence.
+	Message string `json:"message"`
+}
+
+// A machine.
+type Machine struct {
+	// A UUID.
+	ID string `json:"id"`
+	// The name.
+	Name string `json:"name"`
+	// Where SSH reaches it.
+	IPAddress string `json:"ip_address"`
+	// Its address inside the cluster's network; may be empty.
+	InternalAddress string `json:"internal_address"`
+	// The user to log in as.
+	User string `json:"user"`
+	// What it is for.
+	Role MachineRole `json:"role"`
+	// Where it stands.
+	Status MachineStatus `json:"status"`
+	// Why it stands so; may be empty.
+	Message string `json:"message"`
+	// A path below the artifact directory; may be empty.
+	ArtifactPath string `json:"artifact_path"`
+	// A repository of images; may be empty.
+	ImageRepo string `json:"image_repo"`
+	// A registry's host and port; may be empty.
+	RegistryAddress string `json:"registry_address"`
+	// Labels.
+	Labels map[string]string `json:"labels"`
+	// The port of SSH.
+	SSHPort int `json:"ssh_port"`
+	// The host key that is pinned, as OpenSSH writes it; empty before the first log-in.
+	HostKey string `json:"host_key"`
+	// Whether a password is kept.
+	HasPassword bool `json:"has_password"`
+	// Whether a private key is kept.
+	HasPrivateKey bool `json:"has_private_key"`
+	// When it was last checked.
+	LastCheckedAt time.Time `json:"last_checked_at"`
+	// When it was added.
+	CreatedAt time.Time `json:"created_at"`
+	// When it last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// What a machine is for.
+//
+//   - empty: No filter.
+//   - `master`: Control plane of a cluster.
+//   - `worker`: Worker of a cluster.
+//   - `etcd`: etcd member.
+//   - `registry`: Registry of images.
+type MachineRole string
+
+// Words of [MachineRole]. A newer server may have more.
+const (
+	MachineRoleUnspecified MachineRole = ""
+	MachineRoleMaster      MachineRole = "master"
+	MachineRoleWorker      MachineRole = "worker"
+	MachineRoleEtcd        MachineRole = "etcd"
+	MachineRoleRegistry    MachineRole = "registry"
+)
+
+// Where a machine stands.
+//
+//   - empty: No filter.
+//   - `available`: It can be logged in to, and nobody uses it.
+//   - `unavailable`: It cannot be logged in to; `message` says why.
+//   - `maintenance`: Set aside by hand.
+//   - `error`: Something went wrong with it.
+//   - `in_use`: Member of a cluster.
+//   - `deploying`: On its way into a cluster.
+//   - `offline`: Not checked yet.
+type MachineStatus string
+
+// Words of [MachineStatus]. A newer server may have more.
+const (
+	MachineStatusUnspecified MachineStatus = ""
+	MachineStatusAvailable   MachineStatus = "available"
+	MachineStatusUnavailable MachineStatus = "unavailable"
+	MachineStatusMaintenance MachineStatus = "maintenance"
+	MachineStatusError       MachineStatus = "error"
+	MachineStatusInUse       MachineStatus = "in_use"
+	MachineStatusDeploying   MachineStatus = "deploying"
+	MachineStatusOffline     MachineStatus = "offline"
+)
+
+// A host's maintenance.
+type Maintenance struct {
+	// Why.
+	Reason string `json:"reason"`
+	// What happens to its claims.
+	Claims MaintenanceClaims `json:"claims"`
+	// Since when.
+	Since time.Time `json:"since"`
+	// Claims that are still there: placed on the host, or with a container that is still being removed.
+	RemainingClaims int `json:"remaining_claims"`
+}
+
+// What happens to the claims on a host in maintenance.
+//
+//   - empty: As MAINTENANCE_CLAIMS_KEEP.
+//   - `keep`: They go on running.
+//   - `move`: They are stopped there and placed elsewhere.
+type MaintenanceClaims string
+
+// Words of [MaintenanceClaims]. A newer server may have more.
+const (
+	MaintenanceClaimsUnspecified MaintenanceClaims = ""
+	MaintenanceClaimsKeep        MaintenanceClaims = "keep"
+	MaintenanceClaimsMove        MaintenanceClaims = "move"
+)
+
+// A machine.
+type Node struct {
+	// A UUID, the same as the host's.
+	ID string `json:"id"`
+	// As the agent reports it.
+	Hostname string `json:"hostname"`
+	// Where it stands.
+	Status NodeState `json:"status"`
+	// The GPUs, by index.
+	GPUs []NodeGPU `json:"gpus"`
+	// Logical CPUs.
+	CPUCount int `json:"cpu_count"`
+	// Memory in MiB.
+	MemoryMB int64 `json:"memory_mb"`
+	// Operating system with version.
+	OS string `json:"os"`
+	// The kernel's release.
+	Kernel string `json:"kernel"`
+	// The agent's version.
+	AgentVersion string `json:"agent_version"`
+	// The container runtime with version; empty when it cannot be reached.
+	Runtime string `json:"runtime"`
+	// The agent's labels.
+	Labels map[string]string `json:"labels"`
+	// When it was last heard of.
+	LastSeenAt time.Time `json:"last_seen_at"`
+	// When it was announced or enrolled.
+	CreatedAt time.Time `json:"created_at"`
+	// Claims are not placed here for now: see HostService.
+	InMaintenance bool `json:"in_maintenance"`
+}
+
+// What one node lacks.
+type NodeExplanation struct {
+	// The node's id.
+	NodeID string `json:"node_id"`
+	// Its host name.
+	NodeName string `json:"node_name"`
+	// The claim fits there now.
+	Fits bool `json:"fits"`
+	// Why it does not, a stable word: `NodeOffline`, `InsufficientGPUs`, `RuntimeUnavailable` and others; empty when it fits.
+	Reason string `json:"reason"`
+	// The same in a sentence.
+	Message string `json:"message"`
+	// Its GPUs, by index.
+	GPUs []GPUExplanation `json:"gpus"`
+}
+
+// A GPU of a node.
+type NodeGPU struct {
+	// The GPU's key.
+	UUID string `json:"uuid"`
+	// Index on the machine, for display.
+	Index uint32 `json:"index"`
+	// The product name; a simulated one says so.
+	Name string `json:"name"`
+	// Memory in MiB.
+	MemoryMB int64 `json:"memory_mb"`
+	// The claim it is allocated to; empty when free.
+	ClaimID string `json:"claim_id"`
+	// Why it cannot be allocated although it is free; empty when it can.
+	Unavailable string `json:"unavailable"`
+}
+
+// What happens to a claim when its node is lost.
+//
+//   - empty: As `keep`.
+//   - `keep`: The claim waits for its node.
+//   - `reschedule`: The claim is placed elsewhere after a time.
+type NodeLossPolicy string
+
+// Words of [NodeLossPolicy]. A newer server may have more.
+const (
+	NodeLossPolicyUnspecified NodeLossPolicy = ""
+	NodeLossPolicyKeep        NodeLossPolicy = "keep"
+	NodeLossPolicyReschedule  NodeLossPolicy = "reschedule"
+)
+
+// Readings of one machine.
+type NodeMetrics struct {
+	// The node; empty before the agent has enrolled.
+	NodeID string `json:"node_id"`
+	// Use of all cores together, 0 to 100.
+	CPUUsagePercent float64 `json:"cpu_usage_percent"`
+	// Memory in use, 0 to 100.
+	MemoryUsagePercent float64 `json:"memory_usage_percent"`
+	// The GPUs, by index.
+	GPUs []GPUMetrics `json:"gpus"`
+	// The machine.
+	System *SystemMetrics `json:"system"`
+}
+
+// Where a node stands.
+//
+//   - empty: No filter.
+//   - `Pending`: Announced, without authority.
+//   - `Online`: Connected.
+//   - `Offline`: Enrolled and not connected.
+type NodeState string
+
+// Words of [NodeState]. A newer server may have more.
+const (
+	NodeStateUnspecified NodeState = ""
+	NodeStatePending     NodeState = "Pending"
+	NodeStateOnline      NodeState = "Online"
+	NodeStateOffline     NodeState = "Offline"
+)
+
+// Which page of how many.
+type Pagination struct {
+	// This page.
+	Page int `json:"page"`
+	// Hosts on a page.
+	PageSize int `json:"page_size"`
+	// Hosts on all pages.
+	Total int64 `json:"total"`
+	// How many pages; 0 without hosts.
+	TotalPages int64 `json:"total_pages"`
+}
+
+// A port of a container made reachable on its machine.
+type PortMapping struct {
+	// Port on the machine, 1 to 65535; 0 lets the agent choose.
+	HostPort int `json:"host_port"`
+	// Port in the container, 1 to 65535.
+	ContainerPort int `json:"container_port"`
+	// `tcp` (also when empty) or `udp`.
+	Protocol string `json:"protocol"`
+}
+
+// A port of a container made reachable on its machine.
+type PortMappingInput struct {
+	// Port on the machine, 1 to 65535; 0 lets the agent choose.
+	HostPort int `json:"host_port,omitzero"`
+	// Port in the container, 1 to 65535.
+	ContainerPort int `json:"container_port,omitzero"`
+	// `tcp` (also when empty) or `udp`.
+	Protocol string `json:"protocol,omitzero"`
+}
+
+// A token to exchange.
+type RefreshRequest struct {
+	// The old token.
+	Token string `json:"token,omitzero"`
+}
+
+// A machine that announces itself.
+type RegisterNodeRequest struct {
+	// 1 to 253 characters of a host name.
+	Hostname string `json:"hostname,omitzero"`
+	// A stable id of the machine, at most 128 characters. With it, registering again answers the same node while that is
+	// `Pending`.
+	MachineID string `json:"machine_id,omitzero"`
+}
+
+// The node that was announced.
+type RegisterNodeResponse struct {
+	// The node's id, a UUID.
+	ID string `json:"id"`
+}
+
+// A new user.
+type RegisterRequest struct {
+	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
+	Username string `json:"username,omitzero"`
+	// 8 to 256 bytes; well-known pairs of name and password are refused.
+	Password string `json:"password,omitzero"`
+}
+
+// How a host is doing.
+type ReportHeartbeatRequest struct {
+	// A hint.
+	Status string `json:"status,omitzero"`
+	// How it is.
+	HealthStatus HostHealth `json:"health_status,omitzero"`
+	// CPUs in use.
+	UsedCPU float64 `json:"used_cpu,omitzero"`
+	// Bytes in use.
+	UsedMemory int64 `json:"used_memory,omitzero"`
+	// GPUs in use.
+	UsedGPU int `json:"used_gpu,omitzero"`
+}
+
+// How much of a machine a claim wants.
+type Resources struct {
+	// GPUs, 0 to 1024; 0 is a claim without GPUs.
+	GPUCount int `json:"gpuCount"`
+	// A part of the GPU's product name, compared without regard to case; any when empty.
+	GPUModel string `json:"gpuModel"`
+	// The least memory of each GPU in MiB; any when 0.
+	GPUMemoryMB int64 `json:"gpuMemoryMb"`
+	// Memory limit of the container in MiB; none when 0.
+	MemoryMB int64 `json:"memoryMb"`
+	// CPU limit of the container in cores; none when 0.
+	CPUs float64 `json:"cpus"`
+}
+
+// How much of a machine a claim wants.
+type ResourcesInput struct {
+	// GPUs, 0 to 1024; 0 is a claim without GPUs.
+	GPUCount int `json:"gpuCount,omitzero"`
+	// A part of the GPU's product name, compared without regard to case; any when empty.
+	GPUModel string `json:"gpuModel,omitzero"`
+	// The least memory of each GPU in MiB; any when 0.
+	GPUMemoryMB int64 `json:"gpuMemoryMb,omitzero"`
+	// Memory limit of the container in MiB; none when 0.
+	MemoryMB int64 `json:"memoryMb,omitzero"`
+	// CPU limit of the container in cores; none when 0.
+	CPUs float64 `json:"cpus,omitzero"`
+}
+
+// It is done.
+type RevokeAPITokenResponse struct {
+	// A sentence.
+	Message string `json:"message"`
+}
+
+// A role.
+type Role struct {
+	// The name.
+	Name string `json:"name"`
+	// What it allows.
+	Policy *RolePolicy `json:"policy"`
+}
+
+// What a role allows. Both fields absent: no GPU at all.
+type RolePolicy struct {
+	// No limits.
+	AllowAll bool `json:"allow_all"`
+	// The most GPUs that all live claims of one user may ask for together. Ignored under `allow_all`.
+	MaxGPUCount *int `json:"max_gpu_count"`
+}
+
+// What a role allows. Both fields absent: no GPU at all.
+type RolePolicyInput struct {
+	// No limits.
+	AllowAll *bool `json:"allow_all,omitzero"`
+	// The most GPUs that all live claims of one user may ask for together. Ignored under `allow_all`.
+	MaxGPUCount *int `json:"max_gpu_count,omitzero"`
+}
+
+// A token and whom it stands for.
+type Session struct {
+	// A JWT for `Authorization: Bearer`.
+	Token string `json:"token"`
+	// Seconds until it expires.
+	ExpiresIn int64 `json:"expires_in"`
+	// The user.
+	User *Account `json:"user"`
+}
+
+// A status to set.
+type SetMachineStatusRequest struct {
+	// `available`, `unavailable`, `maintenance` or `error`.
+	Status *MachineStatus `json:"status,omitzero"`
+	// Why, at most 500 characters.
+	Message *string `json:"message,omitzero"`
+}
+
+// A maintenance.
+type SetMaintenanceRequest struct {
+	// Why, at most 200 characters.
+	Reason *string `json:"reason,omitzero"`
+	// What happens to the claims that are there; `keep` when left out.
+	Claims *MaintenanceClaims `json:"claims,omitzero"`
+}
+
+// Readings of the machine apart from its GPUs.
+type SystemMetrics struct {
+	// Use of all cores together, 0 to 100.
+	CPUUsagePercent float64 `json:"cpu_usage_percent"`
+	// Memory in use, 0 to 100.
+	MemoryUsagePercent float64 `json:"memory_usage_percent"`
+	// Memory in MiB.
+	MemoryTotalMB int64 `json:"memory_total_mb"`
+	// Memory in use in MiB.
+	MemoryUsedMB int64 `json:"memory_used_mb"`
+	// Use of the file system that holds the agent's data, 0 to 100.
+	DiskUsagePercent float64 `json:"disk_usage_percent"`
+	// Mean number of runnable tasks over one minute.
+	LoadAverage float64 `json:"load_average"`
+	// Seconds since the machine started.
+	Uptime int64 `json:"uptime"`
+}
+
+// A token for trying things out.
+type TestToken struct {
+	// A JWT for `Authorization: Bearer`.
+	Token string `json:"token"`
+}
+
+// What changes. Fields that are left out stay.
+type UpdateHostRequest struct {
+	// 1 to 128 printable characters, unique without regard to case.
+	Name *string `json:"name,omitzero"`
+	// All of the administrator's labels, an object of strings; it replaces the old ones.
+	Labels map[string]any `json:"labels,omitzero"`
+	// An IPv4 or IPv6 address; empty for none.
+	IPAddress *string `json:"ip_address,omitzero"`
+	// At most 128 characters.
+	OSVersion *string `json:"os_version,omitzero"`
+	// `traditional`, `container` or `kubernetes`.
+	DeploymentMode *string `json:"deployment_mode,omitzero"`
+}
+
+// What becomes of a machine.
+type UpdateMachineRequest struct {
+	// 1 to 128 printable characters, unique without regard to case.
+	Name *string `json:"name,omitzero"`
+	// An IPv4 or IPv6 address or a host name.
+	IPAddress *string `json:"ip_address,omitzero"`
+	// An address or host name; may be left out.
+	InternalAddress *string `json:"internal_address,omitzero"`
+	// The user to log in as.
+	User *string `json:"user,omitzero"`
+	// A new password; the old one stays when left out.
+	Password *string `json:"password,omitzero"`
+	// What it is for.
+	Role *MachineRole `json:"role,omitzero"`
+	// A path of at most 1024 bytes without `..`; may be left out.
+	ArtifactPath *string `json:"artifact_path,omitzero"`
+	// At most 512 characters; may be left out.
+	ImageRepo *string `json:"image_repo,omitzero"`
+	// A host with an optional port; may be left out.
+	RegistryAddress *string `json:"registry_address,omitzero"`
+	// Keys and values by the rules of Kubernetes labels; at most 64.
+	Labels map[string]string `json:"labels,omitzero"`
+	// The port of SSH; 22 when left out.
+	SSHPort *int `json:"ssh_port,omitzero"`
+	// A new private key; the old one stays when left out.
+	PrivateKey *string `json:"private_key,omitzero"`
+	// The host key to expect. When left out, the pinned one stays, unless address or port change: then the next one seen is
+	// pinned.
+	HostKey *string `json:"host_key,omitzero"`
+}
+
+// What changes.
+type UpdateUserRequest struct {
+	// The new e-mail address; empty for none.
+	Email *string `json:"email,omitzero"`
+	// The new role.
+	Role *string `json:"role,omitzero"`
+}
+
+// A person.
+type User struct {
+	// Integer id, ascending.
+	ID int64 `json:"id"`
+	// The user name.
+	Username string `json:"username"`
+	// `admin`, `operator`, `user` or `readonly`.
+	Role string `json:"role"`
+}
