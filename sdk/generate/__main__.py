@@ -1,4 +1,4 @@
-"""Generates both SDKs from an OpenAPI document: `python3 sdk/generate [DOCUMENT]`."""
+"""Generates both SDKs from an OpenAPI document: `python3 sdk/generate DOCUMENT DIRECTORY`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import go
 import python
 from contract import Contract
 
-HOME = Path(__file__).resolve().parent.parent
-
 
 def main() -> None:
-    contract = Contract.read(Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "openapi.json")
-    python.write(contract, HOME / "python/src/aiinfra")
-    go.write(contract, HOME / "go")
+    """Reads the document, and writes what is made from it."""
+    contract, out = Contract.read(Path(sys.argv[1])), Path(sys.argv[2])
+    python.write(contract, out / "python/src/aiinfra")
+    go.write(contract, out / "go")
 
 
 if __name__ == "__main__":

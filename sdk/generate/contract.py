@@ -95,6 +95,7 @@ def split(name: str) -> Words:
 
 
 def plural(words: Words) -> Words:
+    """The words of many."""
     last = words[-1]
     if last.endswith("y"):
         return [*words[:-1], last[:-1] + "ies"]

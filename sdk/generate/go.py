@@ -8,11 +8,16 @@ from pathlib import Path
 from contract import Contract, Operation, Property, Schema, Service, Type, split
 
 HEADER = "// Code generated from the OpenAPI document by make sdk. DO NOT EDIT.\n\npackage aiinfra\n\n"
-INITIALISMS = set("api cpu dns gb gpu http https iam id io ip json jwt kb mb os ram s3 sql ssh tcp tls ttl udp uri url uuid vm".split())
-RESERVED = set(
-    "any break case chan const continue default defer else error fallthrough for func go goto if import interface iter map nil package"
-    " range return select string struct switch time type var context service ctx params body".split()
-)
+INITIALISMS = {
+    *("api", "cpu", "dns", "gb", "gpu", "http", "https", "iam", "id", "io", "ip", "json", "jwt", "kb", "mb", "os", "ram", "s3", "sql"),
+    *("ssh", "tcp", "tls", "ttl", "udp", "uri", "url", "uuid", "vm"),
+}
+# Words of the language, and what the generated methods use themselves.
+RESERVED = {
+    *("any", "break", "case", "chan", "const", "continue", "default", "defer", "else", "error", "fallthrough", "for", "func", "go"),
+    *("goto", "if", "import", "interface", "iter", "map", "nil", "package", "range", "return", "select", "string", "struct", "switch"),
+    *("time", "type", "var", "context", "service", "ctx", "params", "body", "request", "first", "stream", "pages", "call"),
+}
 SCALARS = {"text": "string", "float": "float64", "bool": "bool", "time": "time.Time", "bytes": "[]byte", "any": "any"}
 INTEGERS = {"int64": "int64", "uint32": "uint32", "uint64": "uint64"}
 WIDTH = 125
@@ -20,7 +25,9 @@ WIDTH = 125
 
 def write(contract: Contract, package: Path) -> None:
     """Writes the types and the services of a contract into a package."""
-    types = "".join(f"{text}\n" for text in map(Types(contract).schema, sorted(contract.schemas.values(), key=lambda s: pascal(s.words))))
+    types = "".join(
+        f"{text}\n" for text in map(Types(contract).schema, sorted(contract.schemas.values(), key=lambda s: pascal(s.words)))
+    )
     imports = 'import "time"\n\n' if "time.Time" in types else ""
     version = f'// The version of the contract.\nconst contractVersion = "{contract.version}"\n\n'
     (package / "types.go").write_text(HEADER + imports + version + types, encoding="utf-8")
@@ -184,7 +191,10 @@ class Services:
         returning = f"\treturn service.{name}Context({', '.join(['context.Background()', *passed])})\n"
         plain = f"\n{text}{receiver} {name}({', '.join(declared)}) {returns} {{\n{returning}}}\n"
         context = f"\n// {name}Context is [{pascal(service.words)}Service.{name}] with a context.\n"
-        return plain + f"{context}{receiver} {name}Context({', '.join(['ctx context.Context', *declared])}) {returns} {{\n{body}}}\n"
+        return (
+            plain
+            + f"{context}{receiver} {name}Context({', '.join(['ctx context.Context', *declared])}) {returns} {{\n{body}}}\n"
+        )
 
     def operation(self, service: Service, operation: Operation) -> str:
         """The two methods of an operation."""
@@ -220,7 +230,11 @@ class Services:
     def has_key(self, operation: Operation) -> bool:
         """Whether a key in the body makes the server do it once only."""
         schema = self.contract.schemas.get(operation.body or "")
-        return any(p.key == "request_id" and p.type.kind == "text" and not p.has_presence for p in schema.properties) if schema else False
+        return (
+            any(p.key == "request_id" and p.type.kind == "text" and not p.has_presence for p in schema.properties)
+            if schema
+            else False
+        )
 
     def iteration(self, service: Service, operation: Operation) -> str:
         """The two methods for all pages."""
@@ -228,10 +242,14 @@ class Services:
         item = self.types.type(page.items.type.of) if page.items and page.items.type.of else "any"
         rest = operation.words[1:] if operation.words[0] == "list" else operation.words
         name, one = pascal(["all", *rest]), pascal(operation.words)
-        text = comment("", f"{name} gives all of what [{pascal(service.words)}Service.{one}] gives in pages, fetched as it is consumed.")
+        text = comment(
+            "", f"{name} gives all of what [{pascal(service.words)}Service.{one}] gives in pages, fetched as it is consumed."
+        )
         size = next(p for p in operation.query if p.key in ("limit", "page_size"))
         path = [camel(property.words) for property in operation.path_parameters]
         body = f"\tparameters := first(params)\n\tparameters.{pascal(size.words)} = pageSize\n"
         body += f"\treturn pages[{item}](func(number int) (*{pascal(page.words)}, error) {{\n\t\tparameters := parameters\n"
-        body += f"\t\tparameters.Page = number\n\t\treturn service.{one}Context({', '.join(['ctx', *path, 'parameters'])})\n\t}})\n"
+        body += (
+            f"\t\tparameters.Page = number\n\t\treturn service.{one}Context({', '.join(['ctx', *path, 'parameters'])})\n\t}})\n"
+        )
         return self.pair(service, name, operation, f"iter.Seq2[{item}, error]", text, body)

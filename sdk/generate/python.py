@@ -9,29 +9,34 @@ from pathlib import Path
 
 from contract import Contract, Operation, Property, Schema, Service, Type
 
-HEADER = '"""{}. Made from the OpenAPI document by `make sdk`; changes here are lost."""\n\nfrom __future__ import annotations\n'
+HEADER = (
+    '"""{}. Made from the OpenAPI document by `make sdk`; changes here are lost."""\n\nfrom __future__ import annotations\n'
+)
 SCALARS = {"text": "str", "int": "int", "float": "float", "bool": "bool", "time": "datetime", "bytes": "bytes", "any": "Any"}
 ZEROS = {"text": '""', "int": "0", "float": "0.0", "bool": "False"}
 WIDTH = 118
 
 
 def write(contract: Contract, package: Path) -> None:
+    """Writes the types and the services of a contract into a package."""
     (package / "models.py").write_text(Models(contract).module(), encoding="utf-8")
     for is_async, name in ((False, "_services.py"), (True, "_async_services.py")):
         (package / name).write_text(Services(contract, is_async).module(), encoding="utf-8")
-    (package / "_version.py").write_text(f'{HEADER.format("The version of the contract")}\nCONTRACT = "{contract.version}"\n')
 
 
 def snake(words: list[str]) -> str:
+    """The name of a variable or a method."""
     name = "_".join(words)
     return name + "_" if keyword.iskeyword(name) or name == "self" else name
 
 
 def pascal(words: list[str]) -> str:
+    """The name of a class."""
     return "".join(word.capitalize() for word in words)
 
 
 def constant(word: str) -> str:
+    """The name of a word of an enumeration."""
     return "".join(letter if letter.isalnum() else "_" for letter in word).upper() or "UNSPECIFIED"
 
 
@@ -41,7 +46,9 @@ def doc(indent: str, *paragraphs: str) -> str:
     for paragraph in paragraphs:
         for line in paragraph.strip().splitlines() or [""]:
             marker = "  " if line.startswith("- ") else ""
-            wrap = textwrap.wrap(line, WIDTH - len(indent), subsequent_indent=marker, break_long_words=False, break_on_hyphens=False)
+            wrap = textwrap.wrap(
+                line, WIDTH - len(indent), subsequent_indent=marker, break_long_words=False, break_on_hyphens=False
+            )
             lines += wrap or [""]
         lines.append("")
     text = f"\n{indent}".join(lines[:-1]).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
@@ -59,12 +66,19 @@ class Models:
         self.schemas = {name: schema for name, schema in contract.schemas.items() if schema.is_answer or name not in bodies}
 
     def module(self) -> str:
-        schemas = sorted(self.schemas.values(), key=lambda schema: (schema.enumeration is None, schema.items is not None, pascal(schema.words)))
+        schemas = sorted(
+            self.schemas.values(),
+            key=lambda schema: (schema.enumeration is None, schema.items is not None, pascal(schema.words)),
+        )
         parts = [self.words(schema) if schema.enumeration is not None else self.model(schema) for schema in schemas]
         names = "".join(f'    "{name}",\n' for name in sorted(pascal(schema.words) for schema in schemas))
         head = HEADER.format("The types of the contract")
-        imports = "\nfrom dataclasses import dataclass, field\nfrom datetime import datetime\nfrom typing import Any, ClassVar\n"
-        return f"{head}{imports}\nfrom ._model import Model, Page, Word, member\n\n__all__ = [\n{names}]\n\n\n" + "\n\n".join(parts)
+        imports = (
+            "\nfrom dataclasses import dataclass, field\nfrom datetime import datetime\nfrom typing import Any, ClassVar\n"
+        )
+        return f"{head}{imports}\nfrom ._model import Model, Page, Word, member\n\n__all__ = [\n{names}]\n\n\n" + "\n\n".join(
+            parts
+        )
 
     def words(self, schema: Schema) -> str:
         lines = [f"class {pascal(schema.words)}(Word):", doc("    ", schema.text)]
@@ -101,7 +115,7 @@ class Models:
         name = pascal(schema.words) if schema else names.get(type.kind) or SCALARS[type.kind]
         if name == "Any" or (is_inner and not type.nullable):
             return name
-        has_zero = is_answer and not type.nullable and type.kind != "time" and not (type.kind == "bytes")
+        has_zero = is_answer and not type.nullable and type.kind not in ("time", "bytes")
         return name if has_zero else f"{name} | None"
 
     def zero(self, type: Type, is_answer: bool) -> tuple[str, bool]:
@@ -133,7 +147,9 @@ class Services:
         imports = "\nimport builtins\n" if "builtins." in body else "\n"
         imports += f"from collections.abc import {iterator}, Mapping, Sequence\nfrom datetime import datetime\nfrom typing import Any\n"
         imports += f"\nfrom ._core import path as _path\nfrom .{'_async' if self.is_async else '_sync'} import {self.prefix}Connection, {stream}\n"
-        imports += "from ._paging import PAGE_SIZE\nfrom .models import (\n" + "".join(f"    {name},\n" for name in sorted(self.imported))
+        imports += "from ._paging import PAGE_SIZE\nfrom .models import (\n" + "".join(
+            f"    {name},\n" for name in sorted(self.imported)
+        )
         return f"{head}{imports})\n\n\n{body}"
 
     def class_name(self, service: Service) -> str:
@@ -143,13 +159,16 @@ class Services:
         text = f"class {self.prefix}Services:\n" + doc("    ", "All services of the contract.")
         text += f"\n    def __init__(self, connection: {self.prefix}Connection) -> None:\n"
         text += "".join(
-            f"        self.{snake(service.words)} = {self.class_name(service)}(connection)\n" for service in self.contract.services
+            f"        self.{snake(service.words)} = {self.class_name(service)}(connection)\n"
+            for service in self.contract.services
         )
         return text
 
     def service(self, service: Service) -> str:
         text = f"class {self.class_name(service)}:\n" + doc("    ", f"Operations of `client.{snake(service.words)}`.")
-        text += f"\n    def __init__(self, connection: {self.prefix}Connection) -> None:\n        self._connection = connection\n"
+        text += (
+            f"\n    def __init__(self, connection: {self.prefix}Connection) -> None:\n        self._connection = connection\n"
+        )
         for operation in service.operations:
             text += "\n" + self.operation(operation)
             if operation.page:
@@ -162,7 +181,10 @@ class Services:
         query = [(property, name, self.annotation(property.type)) for property, name in self.named(operation.query, taken)]
         taken |= {name for _, name, _ in query}
         schema = self.contract.schemas.get(operation.body or "")
-        body = [(property, name, self.annotation(property.type)) for property, name in self.named(schema.properties if schema else [], taken)]
+        body = [
+            (property, name, self.annotation(property.type))
+            for property, name in self.named(schema.properties if schema else [], taken)
+        ]
         arguments = [f"{name}: {annotation}" for _, name, annotation in path]
         optional = [f"{name}: {self.optional(annotation)} = None" for _, name, annotation in (*query, *body)]
         arguments += ["*", *optional] if optional else []
@@ -238,5 +260,3 @@ class Services:
             return self.use(schema)
         inner = self.result(type.of) if type.of else ""
         return {"list": f"builtins.list[{inner}]", "map": f"builtins.dict[str, {inner}]"}.get(type.kind) or SCALARS[type.kind]
-
-

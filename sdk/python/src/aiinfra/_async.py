@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from asyncio import sleep
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -73,7 +73,7 @@ class AsyncConnection:
                 wait = _core.delay(error, attempt, call, self.options)
                 if wait is None:
                     raise
-            await asyncio.sleep(wait)
+            await sleep(wait)
             attempt += 1
 
     def stream(
@@ -101,7 +101,7 @@ class AsyncConnection:
                 body = await _read(response, deadline)
             finally:
                 await response.aclose()
-        except (httpx.TransportError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.RequestError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _core.failure(error) from error
         refusal = _core.refusal(response, body)
         if refusal:
@@ -122,7 +122,7 @@ class AsyncConnection:
                 wait = _core.delay(error, attempt, call, self.options) if can_go_on else None
                 if wait is None:
                     raise
-            await asyncio.sleep(wait)
+            await sleep(wait)
             attempt += 1
 
     async def _contents(self, call: Call) -> AsyncIterator[Any]:
@@ -143,7 +143,7 @@ class AsyncConnection:
                     raise ConnectionFailed("the stream ended within a message")
             finally:
                 await response.aclose()
-        except (httpx.TransportError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.RequestError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _core.failure(error) from error
 
 

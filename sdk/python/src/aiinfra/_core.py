@@ -131,7 +131,7 @@ def refusal(response: httpx.Response, body: bytes) -> ApiError | None:
     return None if response.is_success else from_response(response.status_code, response.headers, body)
 
 
-def failure(error: httpx.TransportError | httpx.InvalidURL | httpx.StreamError) -> Error:
+def failure(error: httpx.RequestError | httpx.InvalidURL | httpx.StreamError) -> Error:
     """An error of the transport in words of this package. The connection's end is never a silent one."""
     said = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from time import sleep
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -70,7 +71,7 @@ class Connection:
                 wait = _core.delay(error, attempt, call, self.options)
                 if wait is None:
                     raise
-            time.sleep(wait)
+            sleep(wait)
             attempt += 1
 
     def stream(
@@ -97,7 +98,7 @@ class Connection:
                 body = _read(response, deadline)
             finally:
                 response.close()
-        except (httpx.TransportError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.RequestError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _core.failure(error) from error
         refusal = _core.refusal(response, body)
         if refusal:
@@ -118,7 +119,7 @@ class Connection:
                 wait = _core.delay(error, attempt, call, self.options) if can_go_on else None
                 if wait is None:
                     raise
-            time.sleep(wait)
+            sleep(wait)
             attempt += 1
 
     def _contents(self, call: Call) -> Iterator[Any]:
@@ -138,7 +139,7 @@ class Connection:
                     raise ConnectionFailed("the stream ended within a message")
             finally:
                 response.close()
-        except (httpx.TransportError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.RequestError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _core.failure(error) from error
 
 

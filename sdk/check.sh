@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Everything that holds for the SDKs: what is generated is what the control plane's document makes, linters are content, wheels can be
+# built and imported, tests pass.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+if [[ -z ${UTOPIA_SDK_URL:-} ]]; then exec "$here/controlplane.sh" "$here/check.sh"; fi
+. "$here/tools.sh"
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+"$here/generate.sh" "$fresh"
+for file in $(cd "$fresh" && find . -type f); do
+  cmp -s "$fresh/$file" "$here/$file" || { echo "sdk/${file#./} is not what the contract makes: run make sdk"; drifted=1; }
+done
+[[ -z ${drifted:-} ]]
+
+cd "$here/python"
+ruff check --quiet . ../generate
+ruff format --check --quiet . ../generate
+mypy --no-error-summary src tests
+python3 -m build --wheel --no-isolation --outdir "$fresh/wheel" . >/dev/null
+python3 -m venv --system-site-packages "$fresh/venv"
+"$fresh/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "$fresh"/wheel/*.whl
+(cd / && "$fresh/venv/bin/python" -c 'from importlib import resources; import aiinfra; assert resources.files(aiinfra).joinpath("py.typed").is_file()')
+
+cd "$here/go"
+[[ -z $(gofmt -l .) ]] || { gofmt -l .; exit 1; }
+go vet ./...
+go run "$staticcheck" ./...
+
+"$here/test.sh"
