@@ -8,6 +8,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 control_plane=${UTOPIA_TEST_CONTROLPLANE:-${CARGO_TARGET_DIR:-$root/target}/debug/utopia-controlplane}
+[[ -x $control_plane ]] || { echo "sdk: there is no control plane at $control_plane; UTOPIA_TEST_CONTROLPLANE names another" >&2; exit 1; }
 work=$(mktemp -d)
 
 finish() {
@@ -21,7 +22,7 @@ env UTOPIA_DATA_DIR="$work/data" UTOPIA_HTTP_ADDR=127.0.0.1:0 UTOPIA_GRPC_ADDR=1
   UTOPIA_LIMITS=off UTOPIA_DEVELOPMENT=true UTOPIA_ADMIN_PASSWORD="$UTOPIA_SDK_PASSWORD" "$control_plane" 2>"$work/log" &
 pid=$!
 for _ in {1..300}; do
-  UTOPIA_SDK_URL=$(jq -r 'select(.http) | "http://" + .http' "$work/log" 2>/dev/null | head -n 1)
+  UTOPIA_SDK_URL=$(jq -r 'select(.http) | "http://" + .http' "$work/log" 2>/dev/null | head -n 1) || true
   [[ -z $UTOPIA_SDK_URL ]] || break
   kill -0 "$pid" 2>/dev/null || break
   sleep 0.1

@@ -200,7 +200,9 @@ def made_up(annotation: Any) -> Any:
         return next(word for word in annotation if word.value)
     if inspect.isclass(annotation) and issubclass(annotation, aiinfra.Model):
         hints = typing.get_type_hints(annotation)
-        return annotation(**{name: made_up(hint) for name, hint in hints.items() if typing.get_origin(hint) is not typing.ClassVar})
+        return annotation(
+            **{name: made_up(hint) for name, hint in hints.items() if typing.get_origin(hint) is not typing.ClassVar}
+        )
     return {str: "made-up", int: 1, float: 1.0, bool: True, bytes: b"made-up", Any: "made-up"}[annotation]
 
 
