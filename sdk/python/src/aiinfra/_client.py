@@ -29,6 +29,8 @@ class Client(Services):
     - transport: What connects, in place of the network.
     """
 
+    _owns_connections = True
+
     def __init__(
         self,
         base_url: str,
@@ -61,9 +63,10 @@ class Client(Services):
         idle_timeout: float | None = None,
         retry: Retry | None = None,
     ) -> Client:
-        """The same client with other options, over the same connections."""
+        """The same client with other options, over the same connections, which the first one closes."""
         given = {"token": token, "timeout": timeout, "idle_timeout": idle_timeout, "retry": retry}
         other = object.__new__(type(self))
+        other._owns_connections = False
         other._use(Connection(self._http, _core.changed(self._connection.options, given)))
         return other
 
@@ -75,7 +78,8 @@ class Client(Services):
 
     def close(self) -> None:
         """Closes all connections."""
-        self._http.close()
+        if self._owns_connections:
+            self._http.close()
 
     def __enter__(self) -> Client:
         return self
@@ -86,6 +90,8 @@ class Client(Services):
 
 class AsyncClient(AsyncServices):
     """`Client` with `await`: all of its arguments and methods are the same."""
+
+    _owns_connections = True
 
     def __init__(
         self,
@@ -119,9 +125,10 @@ class AsyncClient(AsyncServices):
         idle_timeout: float | None = None,
         retry: Retry | None = None,
     ) -> AsyncClient:
-        """The same client with other options, over the same connections."""
+        """The same client with other options, over the same connections, which the first one closes."""
         given = {"token": token, "timeout": timeout, "idle_timeout": idle_timeout, "retry": retry}
         other = object.__new__(type(self))
+        other._owns_connections = False
         other._use(AsyncConnection(self._http, _core.changed(self._connection.options, given)))
         return other
 
@@ -133,7 +140,8 @@ class AsyncClient(AsyncServices):
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._http.aclose()
+        if self._owns_connections:
+            await self._http.aclose()
 
     async def __aenter__(self) -> AsyncClient:
         return self
