@@ -22,6 +22,12 @@ type Services struct {
 	Audit      *AuditService
 	Claims     *ClaimsService
 	Events     *EventsService
+	Jupyterhub *JupyterhubService
+	Salt       *SaltService
+	Webhooks   *WebhooksService
+	Monitoring *MonitoringService
+	Slurm      *SlurmService
+	GPUs       *GPUsService
 }
 
 func newServices(connection *connection) Services {
@@ -38,6 +44,12 @@ func newServices(connection *connection) Services {
 		Audit:      &AuditService{connection},
 		Claims:     &ClaimsService{connection},
 		Events:     &EventsService{connection},
+		Jupyterhub: &JupyterhubService{connection},
+		Salt:       &SaltService{connection},
+		Webhooks:   &WebhooksService{connection},
+		Monitoring: &MonitoringService{connection},
+		Slurm:      &SlurmService{connection},
+		GPUs:       &GPUsService{connection},
 	}
 }
 
@@ -244,8 +256,8 @@ type UsersService struct {
 	connection *connection
 }
 
-// ListUsersParams are what [UsersService.List] may be told. What is zero is not said.
-type ListUsersParams struct {
+// UsersListUsersParams are what [UsersService.List] may be told. What is zero is not said.
+type UsersListUsersParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Users on a page: default 20, at most 100.
@@ -261,12 +273,12 @@ type ListUsersParams struct {
 // List: lists users in the order in which they registered.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *UsersService) List(params ...ListUsersParams) (*ListUsersResponse, error) {
+func (service *UsersService) List(params ...UsersListUsersParams) (*ListUsersResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [UsersService.List] with a context.
-func (service *UsersService) ListContext(ctx context.Context, params ...ListUsersParams) (*ListUsersResponse, error) {
+func (service *UsersService) ListContext(ctx context.Context, params ...UsersListUsersParams) (*ListUsersResponse, error) {
 	var result ListUsersResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/users", query: first(params), envelope: true}, &result); err != nil {
 		return nil, err
@@ -275,12 +287,12 @@ func (service *UsersService) ListContext(ctx context.Context, params ...ListUser
 }
 
 // All gives all of what [UsersService.List] gives in pages, fetched as it is consumed.
-func (service *UsersService) All(params ...ListUsersParams) iter.Seq2[Account, error] {
+func (service *UsersService) All(params ...UsersListUsersParams) iter.Seq2[Account, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [UsersService.All] with a context.
-func (service *UsersService) AllContext(ctx context.Context, params ...ListUsersParams) iter.Seq2[Account, error] {
+func (service *UsersService) AllContext(ctx context.Context, params ...UsersListUsersParams) iter.Seq2[Account, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Account](func(number int) (*ListUsersResponse, error) {
@@ -822,8 +834,8 @@ func (service *NodesService) GetStatusContext(ctx context.Context, id string) (*
 	return &result, nil
 }
 
-// ListNodesParams are what [NodesService.List] may be told. What is zero is not said.
-type ListNodesParams struct {
+// NodesListNodesParams are what [NodesService.List] may be told. What is zero is not said.
+type NodesListNodesParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Nodes on a page: default 20, at most 100.
@@ -837,12 +849,12 @@ type ListNodesParams struct {
 // List: lists nodes by host name.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *NodesService) List(params ...ListNodesParams) (*ListNodesResponse, error) {
+func (service *NodesService) List(params ...NodesListNodesParams) (*ListNodesResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [NodesService.List] with a context.
-func (service *NodesService) ListContext(ctx context.Context, params ...ListNodesParams) (*ListNodesResponse, error) {
+func (service *NodesService) ListContext(ctx context.Context, params ...NodesListNodesParams) (*ListNodesResponse, error) {
 	var result ListNodesResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/nodes", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -851,12 +863,12 @@ func (service *NodesService) ListContext(ctx context.Context, params ...ListNode
 }
 
 // All gives all of what [NodesService.List] gives in pages, fetched as it is consumed.
-func (service *NodesService) All(params ...ListNodesParams) iter.Seq2[Node, error] {
+func (service *NodesService) All(params ...NodesListNodesParams) iter.Seq2[Node, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [NodesService.All] with a context.
-func (service *NodesService) AllContext(ctx context.Context, params ...ListNodesParams) iter.Seq2[Node, error] {
+func (service *NodesService) AllContext(ctx context.Context, params ...NodesListNodesParams) iter.Seq2[Node, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Node](func(number int) (*ListNodesResponse, error) {
@@ -1662,4 +1674,912 @@ func (service *EventsService) Watch(params ...WatchEventsParams) iter.Seq2[Event
 // WatchContext is [EventsService.Watch] with a context.
 func (service *EventsService) WatchContext(ctx context.Context, params ...WatchEventsParams) iter.Seq2[Event, error] {
 	return stream[Event](ctx, service.connection, request{method: "GET", path: "/api/events", query: first(params), resumable: true})
+}
+
+// JupyterhubService has the operations of client.Jupyterhub.
+type JupyterhubService struct {
+	connection *connection
+}
+
+// JupyterhubListUsersParams are what [JupyterhubService.ListUsers] may be told. What is zero is not said.
+type JupyterhubListUsersParams struct {
+	// From 1.
+	Page int `query:"page"`
+	// Users on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+	// The same as `limit`.
+	PageSize int `query:"page_size"`
+}
+
+// ListUsers: lists the hub's users by name.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
+// Counts towards the general limit.
+func (service *JupyterhubService) ListUsers(params ...JupyterhubListUsersParams) (*JupyterhubListUsersResponse, error) {
+	return service.ListUsersContext(context.Background(), params...)
+}
+
+// ListUsersContext is [JupyterhubService.ListUsers] with a context.
+func (service *JupyterhubService) ListUsersContext(ctx context.Context, params ...JupyterhubListUsersParams) (*JupyterhubListUsersResponse, error) {
+	var result JupyterhubListUsersResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/jupyterhub/users", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// AllUsers gives all of what [JupyterhubService.ListUsers] gives in pages, fetched as it is consumed.
+func (service *JupyterhubService) AllUsers(params ...JupyterhubListUsersParams) iter.Seq2[HubUser, error] {
+	return service.AllUsersContext(context.Background(), params...)
+}
+
+// AllUsersContext is [JupyterhubService.AllUsers] with a context.
+func (service *JupyterhubService) AllUsersContext(ctx context.Context, params ...JupyterhubListUsersParams) iter.Seq2[HubUser, error] {
+	parameters := first(params)
+	parameters.Limit = pageSize
+	return pages[HubUser](func(number int) (*JupyterhubListUsersResponse, error) {
+		parameters := parameters
+		parameters.Page = number
+		return service.ListUsersContext(ctx, parameters)
+	})
+}
+
+// CreateUser: adds a user to the hub.
+//
+// Errors: ALREADY_EXISTS; INVALID_ARGUMENT for a name that the hub does not take.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *JupyterhubService) CreateUser(body JupyterhubCreateUserRequest) (*HubUser, error) {
+	return service.CreateUserContext(context.Background(), body)
+}
+
+// CreateUserContext is [JupyterhubService.CreateUser] with a context.
+func (service *JupyterhubService) CreateUserContext(ctx context.Context, body JupyterhubCreateUserRequest) (*HubUser, error) {
+	var result HubUser
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/jupyterhub/users", body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// GetUser: one user with all servers.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
+// Counts towards the general limit.
+func (service *JupyterhubService) GetUser(username string) (*HubUser, error) {
+	return service.GetUserContext(context.Background(), username)
+}
+
+// GetUserContext is [JupyterhubService.GetUser] with a context.
+func (service *JupyterhubService) GetUserContext(ctx context.Context, username string) (*HubUser, error) {
+	var result HubUser
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/jupyterhub/users/{username}", arguments: []any{username}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// DeleteUser: removes a user from the hub.
+//
+// Their servers are stopped.
+//
+// Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) while one of their servers is still stopping.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *JupyterhubService) DeleteUser(username string) error {
+	return service.DeleteUserContext(context.Background(), username)
+}
+
+// DeleteUserContext is [JupyterhubService.DeleteUser] with a context.
+func (service *JupyterhubService) DeleteUserContext(ctx context.Context, username string) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}", arguments: []any{username}}, nil)
+}
+
+// StartServer: starts a user's server.
+//
+// Over REST the status is 201 when it is ready, 202 while it starts, and 200 when it was there already.
+//
+// Errors: NOT_FOUND; INVALID_ARGUMENT for the name of a server that the hub does not take; FAILED_PRECONDITION
+// (`JupyterHubDeclined`) when the hub does not start it now, e.g. because it still stops; UNAVAILABLE (`JupyterHubStartFailed`)
+// with the hub's reason when it did not start; RESOURCE_EXHAUSTED when too many start.
+//
+// Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
+// everybody's. Counts towards the general limit.
+func (service *JupyterhubService) StartServer(username string, body StartServerRequest) (*HubServer, error) {
+	return service.StartServerContext(context.Background(), username, body)
+}
+
+// StartServerContext is [JupyterhubService.StartServer] with a context.
+func (service *JupyterhubService) StartServerContext(ctx context.Context, username string, body StartServerRequest) (*HubServer, error) {
+	var result HubServer
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/jupyterhub/users/{username}/server", arguments: []any{username}, body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// StopServerParams are what [JupyterhubService.StopServer] may be told. What is zero is not said.
+type StopServerParams struct {
+	// Its name; the one without a name when empty.
+	ServerName string `query:"server_name"`
+	// Also forget it: only one with a name.
+	Remove bool `query:"remove"`
+}
+
+// StopServer: stops a user's server, also one that still starts; one that does not run stays so.
+//
+// Over REST the status is 204 when it is gone, and 202 while it stops.
+//
+// Errors: NOT_FOUND.
+//
+// Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
+// everybody's. Counts towards the general limit.
+func (service *JupyterhubService) StopServer(username string, params ...StopServerParams) error {
+	return service.StopServerContext(context.Background(), username, params...)
+}
+
+// StopServerContext is [JupyterhubService.StopServer] with a context.
+func (service *JupyterhubService) StopServerContext(ctx context.Context, username string, params ...StopServerParams) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/server", arguments: []any{username}, query: first(params)}, nil)
+}
+
+// StartServerByServerName: starts a user's server.
+//
+// Over REST the status is 201 when it is ready, 202 while it starts, and 200 when it was there already.
+//
+// Errors: NOT_FOUND; INVALID_ARGUMENT for the name of a server that the hub does not take; FAILED_PRECONDITION
+// (`JupyterHubDeclined`) when the hub does not start it now, e.g. because it still stops; UNAVAILABLE (`JupyterHubStartFailed`)
+// with the hub's reason when it did not start; RESOURCE_EXHAUSTED when too many start.
+//
+// Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
+// everybody's. Counts towards the general limit.
+func (service *JupyterhubService) StartServerByServerName(username string, serverName string) (*HubServer, error) {
+	return service.StartServerByServerNameContext(context.Background(), username, serverName)
+}
+
+// StartServerByServerNameContext is [JupyterhubService.StartServerByServerName] with a context.
+func (service *JupyterhubService) StartServerByServerNameContext(ctx context.Context, username string, serverName string) (*HubServer, error) {
+	var result HubServer
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/jupyterhub/users/{username}/servers/{server_name}", arguments: []any{username, serverName}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// StopServerByServerNameParams are what [JupyterhubService.StopServerByServerName] may be told. What is zero is not said.
+type StopServerByServerNameParams struct {
+	// Also forget it: only one with a name.
+	Remove bool `query:"remove"`
+}
+
+// StopServerByServerName: stops a user's server, also one that still starts; one that does not run stays so.
+//
+// Over REST the status is 204 when it is gone, and 202 while it stops.
+//
+// Errors: NOT_FOUND.
+//
+// Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
+// everybody's. Counts towards the general limit.
+func (service *JupyterhubService) StopServerByServerName(username string, serverName string, params ...StopServerByServerNameParams) error {
+	return service.StopServerByServerNameContext(context.Background(), username, serverName, params...)
+}
+
+// StopServerByServerNameContext is [JupyterhubService.StopServerByServerName] with a context.
+func (service *JupyterhubService) StopServerByServerNameContext(ctx context.Context, username string, serverName string, params ...StopServerByServerNameParams) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/servers/{server_name}", arguments: []any{username, serverName}, query: first(params)}, nil)
+}
+
+// WatchProgressParams are what [JupyterhubService.WatchProgress] may be told. What is zero is not said.
+type WatchProgressParams struct {
+	// Its name; the one without a name when empty.
+	ServerName string `query:"server_name"`
+}
+
+// WatchProgress: follows the start of a server until it is ready or has failed, for at most half an hour.
+//
+// Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
+// Counts towards the general limit.
+func (service *JupyterhubService) WatchProgress(username string, params ...WatchProgressParams) iter.Seq2[Progress, error] {
+	return service.WatchProgressContext(context.Background(), username, params...)
+}
+
+// WatchProgressContext is [JupyterhubService.WatchProgress] with a context.
+func (service *JupyterhubService) WatchProgressContext(ctx context.Context, username string, params ...WatchProgressParams) iter.Seq2[Progress, error] {
+	return stream[Progress](ctx, service.connection, request{method: "GET", path: "/api/jupyterhub/users/{username}/server/progress", arguments: []any{username}, query: first(params)})
+}
+
+// WatchProgressByServerName: follows the start of a server until it is ready or has failed, for at most half an hour.
+//
+// Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
+// Counts towards the general limit.
+func (service *JupyterhubService) WatchProgressByServerName(username string, serverName string) iter.Seq2[Progress, error] {
+	return service.WatchProgressByServerNameContext(context.Background(), username, serverName)
+}
+
+// WatchProgressByServerNameContext is [JupyterhubService.WatchProgressByServerName] with a context.
+func (service *JupyterhubService) WatchProgressByServerNameContext(ctx context.Context, username string, serverName string) iter.Seq2[Progress, error] {
+	return stream[Progress](ctx, service.connection, request{method: "GET", path: "/api/jupyterhub/users/{username}/servers/{server_name}/progress", arguments: []any{username, serverName}})
+}
+
+// SaltService has the operations of client.Salt.
+type SaltService struct {
+	connection *connection
+}
+
+// ListMinionsParams are what [SaltService.ListMinions] may be told. What is zero is not said.
+type ListMinionsParams struct {
+	// Only minions that stand so.
+	Status MinionStatus `query:"status"`
+	// From 1.
+	Page int `query:"page"`
+	// Minions on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+	// The same as `limit`.
+	PageSize int `query:"page_size"`
+}
+
+// ListMinions: lists the minions by name, and whether they answer.
+//
+// Errors: UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`); DEADLINE_EXCEEDED.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *SaltService) ListMinions(params ...ListMinionsParams) (*ListMinionsResponse, error) {
+	return service.ListMinionsContext(context.Background(), params...)
+}
+
+// ListMinionsContext is [SaltService.ListMinions] with a context.
+func (service *SaltService) ListMinionsContext(ctx context.Context, params ...ListMinionsParams) (*ListMinionsResponse, error) {
+	var result ListMinionsResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/saltstack/minions", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// AllMinions gives all of what [SaltService.ListMinions] gives in pages, fetched as it is consumed.
+func (service *SaltService) AllMinions(params ...ListMinionsParams) iter.Seq2[Minion, error] {
+	return service.AllMinionsContext(context.Background(), params...)
+}
+
+// AllMinionsContext is [SaltService.AllMinions] with a context.
+func (service *SaltService) AllMinionsContext(ctx context.Context, params ...ListMinionsParams) iter.Seq2[Minion, error] {
+	parameters := first(params)
+	parameters.Limit = pageSize
+	return pages[Minion](func(number int) (*ListMinionsResponse, error) {
+		parameters := parameters
+		parameters.Page = number
+		return service.ListMinionsContext(ctx, parameters)
+	})
+}
+
+// GetMinion: one minion with its grains.
+//
+// Errors: NOT_FOUND; UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`);
+// DEADLINE_EXCEEDED.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *SaltService) GetMinion(id string) (*Minion, error) {
+	return service.GetMinionContext(context.Background(), id)
+}
+
+// GetMinionContext is [SaltService.GetMinion] with a context.
+func (service *SaltService) GetMinionContext(ctx context.Context, id string) (*Minion, error) {
+	var result Minion
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/saltstack/minions/{id}", arguments: []any{id}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// Execute: runs a function of the allow-list on minions.
+//
+// It waits for the results, at most as long as asked; after that, or with `async`, the job runs on, and its results are asked
+// for by its id. Functions that run whatever their arguments name, like `test.cross_test`, are of the allow-list only when it
+// names them in full.
+//
+// Errors: PERMISSION_DENIED (`FunctionNotAllowed`); NOT_FOUND (`NoSuchMinion`) when the target names none; INVALID_ARGUMENT;
+// UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`); DEADLINE_EXCEEDED.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *SaltService) Execute(body ExecuteRequest) (*SaltJob, error) {
+	return service.ExecuteContext(context.Background(), body)
+}
+
+// ExecuteContext is [SaltService.Execute] with a context.
+func (service *SaltService) ExecuteContext(ctx context.Context, body ExecuteRequest) (*SaltJob, error) {
+	var result SaltJob
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/saltstack/execute", body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// Deploy: applies a state to minions.
+//
+// A state that failed is in the results; the call itself succeeds then, with `success` false.
+//
+// Errors: as of running a function, which is `state.apply` here: PERMISSION_DENIED (`FunctionNotAllowed`); NOT_FOUND
+// (`NoSuchMinion`); INVALID_ARGUMENT; UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`,
+// `SaltClientDisabled`); DEADLINE_EXCEEDED.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *SaltService) Deploy(body DeployRequest) (*Deployment, error) {
+	return service.DeployContext(context.Background(), body)
+}
+
+// DeployContext is [SaltService.Deploy] with a context.
+func (service *SaltService) DeployContext(ctx context.Context, body DeployRequest) (*Deployment, error) {
+	var result Deployment
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/saltstack/deploy", body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// GetJob: a job with the results that have come so far.
+//
+// Only jobs that were begun here are known.
+//
+// Errors: NOT_FOUND; UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`);
+// DEADLINE_EXCEEDED.
+//
+// Needs the role `operator` or `admin`. Counts towards the general limit.
+func (service *SaltService) GetJob(jobID string) (*SaltJob, error) {
+	return service.GetJobContext(context.Background(), jobID)
+}
+
+// GetJobContext is [SaltService.GetJob] with a context.
+func (service *SaltService) GetJobContext(ctx context.Context, jobID string) (*SaltJob, error) {
+	var result SaltJob
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/saltstack/jobs/{job_id}", arguments: []any{jobID}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// WebhooksService has the operations of client.Webhooks.
+type WebhooksService struct {
+	connection *connection
+}
+
+// ListWebhooksParams are what [WebhooksService.List] may be told. What is zero is not said.
+type ListWebhooksParams struct {
+	// From 1.
+	Page int `query:"page"`
+	// Webhooks on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+	// The same as `limit`.
+	PageSize int `query:"page_size"`
+}
+
+// List: lists webhooks, newest first.
+//
+// Needs the role `operator` or `admin`. Counts towards the general limit.
+func (service *WebhooksService) List(params ...ListWebhooksParams) (*ListWebhooksResponse, error) {
+	return service.ListContext(context.Background(), params...)
+}
+
+// ListContext is [WebhooksService.List] with a context.
+func (service *WebhooksService) ListContext(ctx context.Context, params ...ListWebhooksParams) (*ListWebhooksResponse, error) {
+	var result ListWebhooksResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// All gives all of what [WebhooksService.List] gives in pages, fetched as it is consumed.
+func (service *WebhooksService) All(params ...ListWebhooksParams) iter.Seq2[Webhook, error] {
+	return service.AllContext(context.Background(), params...)
+}
+
+// AllContext is [WebhooksService.All] with a context.
+func (service *WebhooksService) AllContext(ctx context.Context, params ...ListWebhooksParams) iter.Seq2[Webhook, error] {
+	parameters := first(params)
+	parameters.Limit = pageSize
+	return pages[Webhook](func(number int) (*ListWebhooksResponse, error) {
+		parameters := parameters
+		parameters.Page = number
+		return service.ListContext(ctx, parameters)
+	})
+}
+
+// Create: subscribes.
+//
+// The secret is shown in this answer only.
+//
+// Errors: INVALID_ARGUMENT, also for a target that leads into a private network, unless such targets are allowed;
+// RESOURCE_EXHAUSTED (`TooManyWebhooks`).
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *WebhooksService) Create(body CreateWebhookRequest) (*Webhook, error) {
+	return service.CreateContext(context.Background(), body)
+}
+
+// CreateContext is [WebhooksService.Create] with a context.
+func (service *WebhooksService) CreateContext(ctx context.Context, body CreateWebhookRequest) (*Webhook, error) {
+	var result Webhook
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/webhooks", body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// Get: one webhook.
+//
+// Errors: NOT_FOUND.
+//
+// Needs the role `operator` or `admin`. Counts towards the general limit.
+func (service *WebhooksService) Get(id string) (*Webhook, error) {
+	return service.GetContext(context.Background(), id)
+}
+
+// GetContext is [WebhooksService.Get] with a context.
+func (service *WebhooksService) GetContext(ctx context.Context, id string) (*Webhook, error) {
+	var result Webhook
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks/{id}", arguments: []any{id}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// Update: replaces what is known of a webhook.
+//
+// The secret stays when it is left out.
+//
+// Errors: as of subscribing; NOT_FOUND.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *WebhooksService) Update(id string, body UpdateWebhookRequest) (*Webhook, error) {
+	return service.UpdateContext(context.Background(), id, body)
+}
+
+// UpdateContext is [WebhooksService.Update] with a context.
+func (service *WebhooksService) UpdateContext(ctx context.Context, id string, body UpdateWebhookRequest) (*Webhook, error) {
+	var result Webhook
+	if err := service.connection.do(ctx, request{method: "PUT", path: "/api/webhooks/{id}", arguments: []any{id}, body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// Delete: ends a subscription.
+//
+// What was not delivered is not delivered any more.
+//
+// Errors: NOT_FOUND.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *WebhooksService) Delete(id string) error {
+	return service.DeleteContext(context.Background(), id)
+}
+
+// DeleteContext is [WebhooksService.Delete] with a context.
+func (service *WebhooksService) DeleteContext(ctx context.Context, id string) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/webhooks/{id}", arguments: []any{id}}, nil)
+}
+
+// Test: sends an event of type webhook.test now, once, and answers what became of it.
+//
+// Errors: NOT_FOUND.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *WebhooksService) Test(id string) (*Delivery, error) {
+	return service.TestContext(context.Background(), id)
+}
+
+// TestContext is [WebhooksService.Test] with a context.
+func (service *WebhooksService) TestContext(ctx context.Context, id string) (*Delivery, error) {
+	var result Delivery
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/webhooks/{id}/test", arguments: []any{id}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// ListDeliveriesParams are what [WebhooksService.ListDeliveries] may be told. What is zero is not said.
+type ListDeliveriesParams struct {
+	// Only those that stand so.
+	Status DeliveryStatus `query:"status"`
+	// From 1.
+	Page int `query:"page"`
+	// Deliveries on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+	// The same as `limit`.
+	PageSize int `query:"page_size"`
+}
+
+// ListDeliveries: lists deliveries of a webhook, newest first.
+//
+// They are kept for a week after they ended.
+//
+// Errors: NOT_FOUND.
+//
+// Needs the role `operator` or `admin`. Counts towards the general limit.
+func (service *WebhooksService) ListDeliveries(id string, params ...ListDeliveriesParams) (*ListDeliveriesResponse, error) {
+	return service.ListDeliveriesContext(context.Background(), id, params...)
+}
+
+// ListDeliveriesContext is [WebhooksService.ListDeliveries] with a context.
+func (service *WebhooksService) ListDeliveriesContext(ctx context.Context, id string, params ...ListDeliveriesParams) (*ListDeliveriesResponse, error) {
+	var result ListDeliveriesResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks/{id}/deliveries", arguments: []any{id}, query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// AllDeliveries gives all of what [WebhooksService.ListDeliveries] gives in pages, fetched as it is consumed.
+func (service *WebhooksService) AllDeliveries(id string, params ...ListDeliveriesParams) iter.Seq2[Delivery, error] {
+	return service.AllDeliveriesContext(context.Background(), id, params...)
+}
+
+// AllDeliveriesContext is [WebhooksService.AllDeliveries] with a context.
+func (service *WebhooksService) AllDeliveriesContext(ctx context.Context, id string, params ...ListDeliveriesParams) iter.Seq2[Delivery, error] {
+	parameters := first(params)
+	parameters.Limit = pageSize
+	return pages[Delivery](func(number int) (*ListDeliveriesResponse, error) {
+		parameters := parameters
+		parameters.Page = number
+		return service.ListDeliveriesContext(ctx, id, parameters)
+	})
+}
+
+// Redeliver: delivers an event again, soon, with the same id.
+//
+// Errors: NOT_FOUND; FAILED_PRECONDITION (`DeliveryPending`) while it is still tried.
+//
+// Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+func (service *WebhooksService) Redeliver(id string, deliveryID string) (*Delivery, error) {
+	return service.RedeliverContext(context.Background(), id, deliveryID)
+}
+
+// RedeliverContext is [WebhooksService.Redeliver] with a context.
+func (service *WebhooksService) RedeliverContext(ctx context.Context, id string, deliveryID string) (*Delivery, error) {
+	var result Delivery
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/webhooks/{id}/deliveries/{delivery_id}/redeliver", arguments: []any{id, deliveryID}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// MonitoringService has the operations of client.Monitoring.
+type MonitoringService struct {
+	connection *connection
+}
+
+// GetSystemMetricsParams are what [MonitoringService.GetSystemMetrics] may be told. What is zero is not said.
+type GetSystemMetricsParams struct {
+	// One node; all that are online when empty.
+	NodeID string `query:"node_id"`
+}
+
+// GetSystemMetrics: what is measured now: of one node, or the mean over all nodes that are online.
+//
+// Without any such node everything is 0, and so is `nodes`.
+//
+// Errors: NOT_FOUND for an unknown node; FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected or has not told
+// its readings yet.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *MonitoringService) GetSystemMetrics(params ...GetSystemMetricsParams) (*MonitoringSystemMetrics, error) {
+	return service.GetSystemMetricsContext(context.Background(), params...)
+}
+
+// GetSystemMetricsContext is [MonitoringService.GetSystemMetrics] with a context.
+func (service *MonitoringService) GetSystemMetricsContext(ctx context.Context, params ...GetSystemMetricsParams) (*MonitoringSystemMetrics, error) {
+	var result MonitoringSystemMetrics
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/metrics", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// QueryHistoryParams are what [MonitoringService.QueryHistory] may be told. What is zero is not said.
+type QueryHistoryParams struct {
+	// A metric's name.
+	Metric string `query:"metric"`
+	// From then on.
+	Start time.Time `query:"start"`
+	// Until then, not included.
+	End time.Time `query:"end"`
+	// One node; the mean over all when empty.
+	NodeID string `query:"node_id"`
+	// One GPU by its UUID; the mean over all of the nodes when empty. For metrics of GPUs only. Without `node_id` it is looked for
+	// on the node that has it now.
+	GPUUUID string `query:"gpu_uuid"`
+	// Seconds of a step, at most 400 days. Steps are made longer where there would be more than 1,000 points, and are a multiple
+	// of what is kept of the time at `start`. When 0, as short as that allows.
+	Step int `query:"step"`
+}
+
+// QueryHistory: what a metric was, in steps: the mean of each step of one node, one GPU, or over all nodes that were online
+// then.
+//
+// Steps begin at multiples of their length since 1970, the first one holds `start`; those in which nothing was measured are
+// left out.
+//
+// Each sample is kept for 24 hours, means of a minute for 7 days, and means of 15 minutes for 400 days. What was measured in
+// the minute before the control plane is killed may be missing.
+//
+// Errors: INVALID_ARGUMENT for an unknown metric or when `start` is not before `end`; NOT_FOUND for an unknown node or GPU;
+// UNAVAILABLE and DEADLINE_EXCEEDED when a Prometheus keeps the history and does not answer.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *MonitoringService) QueryHistory(params ...QueryHistoryParams) (*History, error) {
+	return service.QueryHistoryContext(context.Background(), params...)
+}
+
+// QueryHistoryContext is [MonitoringService.QueryHistory] with a context.
+func (service *MonitoringService) QueryHistoryContext(ctx context.Context, params ...QueryHistoryParams) (*History, error) {
+	var result History
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/history", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// ListMetrics: the metrics that there are.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *MonitoringService) ListMetrics() (*ListMetricsResponse, error) {
+	return service.ListMetricsContext(context.Background())
+}
+
+// ListMetricsContext is [MonitoringService.ListMetrics] with a context.
+func (service *MonitoringService) ListMetricsContext(ctx context.Context) (*ListMetricsResponse, error) {
+	var result ListMetricsResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/metrics/names"}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// SlurmService has the operations of client.Slurm.
+type SlurmService struct {
+	connection *connection
+}
+
+// ListClusters: lists the clusters of the settings with what they have.
+//
+// One that cannot be reached says so in `status` and `message`.
+//
+// Errors: UNAVAILABLE (`SlurmNotConfigured`; `SlurmUnreachable` or `SlurmRefused` when none can be used); DEADLINE_EXCEEDED.
+//
+// Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`, `job.completed`,
+// `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is `<cluster>/<job_id>`. Jobs that had ended
+// before they were first seen have none.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *SlurmService) ListClusters() (*ListClustersResponse, error) {
+	return service.ListClustersContext(context.Background())
+}
+
+// ListClustersContext is [SlurmService.ListClusters] with a context.
+func (service *SlurmService) ListClustersContext(ctx context.Context) (*ListClustersResponse, error) {
+	var result ListClustersResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/clusters"}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// ListJobsParams are what [SlurmService.ListJobs] may be told. What is zero is not said.
+type ListJobsParams struct {
+	// Only this cluster; the first when empty.
+	Cluster string `query:"cluster"`
+	// Only jobs that stand so.
+	State JobStatus `query:"state"`
+	// Only jobs of this Slurm user.
+	User string `query:"user"`
+	// Only jobs in this partition.
+	Partition string `query:"partition"`
+	// From 1.
+	Page int `query:"page"`
+	// Jobs on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+	// The same as `limit`.
+	PageSize int `query:"page_size"`
+}
+
+// ListJobs: lists the jobs that Slurm still knows, newest first.
+//
+// Errors: NOT_FOUND for an unknown cluster; UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`, `SlurmRefused`);
+// DEADLINE_EXCEEDED.
+//
+// Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`, `job.completed`,
+// `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is `<cluster>/<job_id>`. Jobs that had ended
+// before they were first seen have none.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
+// Counts towards the general limit.
+func (service *SlurmService) ListJobs(params ...ListJobsParams) (*ListJobsResponse, error) {
+	return service.ListJobsContext(context.Background(), params...)
+}
+
+// ListJobsContext is [SlurmService.ListJobs] with a context.
+func (service *SlurmService) ListJobsContext(ctx context.Context, params ...ListJobsParams) (*ListJobsResponse, error) {
+	var result ListJobsResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// AllJobs gives all of what [SlurmService.ListJobs] gives in pages, fetched as it is consumed.
+func (service *SlurmService) AllJobs(params ...ListJobsParams) iter.Seq2[Job, error] {
+	return service.AllJobsContext(context.Background(), params...)
+}
+
+// AllJobsContext is [SlurmService.AllJobs] with a context.
+func (service *SlurmService) AllJobsContext(ctx context.Context, params ...ListJobsParams) iter.Seq2[Job, error] {
+	parameters := first(params)
+	parameters.Limit = pageSize
+	return pages[Job](func(number int) (*ListJobsResponse, error) {
+		parameters := parameters
+		parameters.Page = number
+		return service.ListJobsContext(ctx, parameters)
+	})
+}
+
+// SubmitJob: submits a batch job as the Slurm user of the caller.
+//
+// Slurm has accepted it when this returns.
+//
+// Errors: INVALID_ARGUMENT, also for what Slurm refuses, e.g. an unknown partition; NOT_FOUND for an unknown cluster;
+// PERMISSION_DENIED (`NoSlurmUser`) when the caller is no user of Slurm, and (`SlurmDenied`) when that user may not;
+// UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`, `SlurmRefused`); DEADLINE_EXCEEDED, after which the job may have been
+// accepted all the same.
+//
+// Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`, `job.completed`,
+// `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is `<cluster>/<job_id>`. Jobs that had ended
+// before they were first seen have none.
+//
+// Needs the role `user`, `operator` or `admin`. Counts towards the general limit.
+func (service *SlurmService) SubmitJob(body SubmitJobRequest) (*SubmitJobResponse, error) {
+	return service.SubmitJobContext(context.Background(), body)
+}
+
+// SubmitJobContext is [SlurmService.SubmitJob] with a context.
+func (service *SlurmService) SubmitJobContext(ctx context.Context, body SubmitJobRequest) (*SubmitJobResponse, error) {
+	var result SubmitJobResponse
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/slurm/jobs", body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// GetJobParams are what [SlurmService.GetJob] may be told. What is zero is not said.
+type GetJobParams struct {
+	// The cluster's name.
+	Cluster string `query:"cluster"`
+}
+
+// GetJob: one job.
+//
+// Jobs that were seen here are remembered for 90 days after Slurm has forgotten them.
+//
+// Errors: NOT_FOUND; UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`, `SlurmRefused`); DEADLINE_EXCEEDED.
+//
+// Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`, `job.completed`,
+// `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is `<cluster>/<job_id>`. Jobs that had ended
+// before they were first seen have none.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
+// Counts towards the general limit.
+func (service *SlurmService) GetJob(jobID int64, params ...GetJobParams) (*Job, error) {
+	return service.GetJobContext(context.Background(), jobID, params...)
+}
+
+// GetJobContext is [SlurmService.GetJob] with a context.
+func (service *SlurmService) GetJobContext(ctx context.Context, jobID int64, params ...GetJobParams) (*Job, error) {
+	var result Job
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// CancelJobParams are what [SlurmService.CancelJob] may be told. What is zero is not said.
+type CancelJobParams struct {
+	// The cluster's name.
+	Cluster string `query:"cluster"`
+}
+
+// CancelJob: cancels a job, and answers how it stands then.
+//
+// Cancelling one that has ended changes nothing.
+//
+// Errors: NOT_FOUND; PERMISSION_DENIED (`SlurmDenied`) when Slurm does not let its user; UNAVAILABLE (`SlurmNotConfigured`,
+// `SlurmUnreachable`, `SlurmRefused`); DEADLINE_EXCEEDED.
+//
+// Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`, `job.completed`,
+// `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is `<cluster>/<job_id>`. Jobs that had ended
+// before they were first seen have none.
+//
+// Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
+// everybody's. Counts towards the general limit.
+func (service *SlurmService) CancelJob(jobID int64, params ...CancelJobParams) (*Job, error) {
+	return service.CancelJobContext(context.Background(), jobID, params...)
+}
+
+// CancelJobContext is [SlurmService.CancelJob] with a context.
+func (service *SlurmService) CancelJobContext(ctx context.Context, jobID int64, params ...CancelJobParams) (*Job, error) {
+	var result Job
+	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// SlurmListNodesParams are what [SlurmService.ListNodes] may be told. What is zero is not said.
+type SlurmListNodesParams struct {
+	// The cluster's name.
+	Cluster string `query:"cluster"`
+}
+
+// ListNodes: lists the nodes of a cluster by name.
+//
+// Errors: NOT_FOUND for an unknown cluster; UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`, `SlurmRefused`);
+// DEADLINE_EXCEEDED.
+//
+// Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`, `job.completed`,
+// `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is `<cluster>/<job_id>`. Jobs that had ended
+// before they were first seen have none.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *SlurmService) ListNodes(params ...SlurmListNodesParams) (*SlurmListNodesResponse, error) {
+	return service.ListNodesContext(context.Background(), params...)
+}
+
+// ListNodesContext is [SlurmService.ListNodes] with a context.
+func (service *SlurmService) ListNodesContext(ctx context.Context, params ...SlurmListNodesParams) (*SlurmListNodesResponse, error) {
+	var result SlurmListNodesResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/nodes", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// GPUsService has the operations of client.GPUs.
+type GPUsService struct {
+	connection *connection
+}
+
+// ListGPUsParams are what [GPUsService.List] may be told. What is zero is not said.
+type ListGPUsParams struct {
+	// Only those of this source.
+	Source GPUSource `query:"source"`
+	// Only those that stand so.
+	Status GPUStatus `query:"status"`
+	// Only those of this node, by id for agents and by name for Slurm.
+	Node string `query:"node"`
+	// From 1.
+	Page int `query:"page"`
+	// GPUs on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+	// The same as `limit`.
+	PageSize int `query:"page_size"`
+}
+
+// List: lists GPUs by node and index: those of nodes with an agent, and those that Slurm gives away.
+//
+// A cluster of Slurm that cannot be asked is no error: `warnings` says so, and its GPUs are missing.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *GPUsService) List(params ...ListGPUsParams) (*ListGPUsResponse, error) {
+	return service.ListContext(context.Background(), params...)
+}
+
+// ListContext is [GPUsService.List] with a context.
+func (service *GPUsService) ListContext(ctx context.Context, params ...ListGPUsParams) (*ListGPUsResponse, error) {
+	var result ListGPUsResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpus", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
 }

@@ -254,6 +254,44 @@ type ClaimStatus struct {
 	GPUUUIDs []string `json:"gpuUUIDs"`
 }
 
+// A cluster.
+type Cluster struct {
+	// Its place in the settings, from 1.
+	ID int `json:"id"`
+	// Its name in the settings.
+	Name string `json:"name"`
+	// Whether it can be used.
+	Status ClusterStatus `json:"status"`
+	// How many nodes it has.
+	Nodes int `json:"nodes"`
+	// CPUs of all nodes.
+	TotalCPUs int `json:"total_cpus"`
+	// Memory of all nodes in GiB, rounded, with its unit.
+	TotalMemory string `json:"total_memory"`
+	// GPUs of all nodes.
+	TotalGPUs int `json:"total_gpus"`
+	// The version of Slurm; empty while it cannot be reached.
+	SlurmVersion string `json:"slurm_version"`
+	// The version of its REST API that is spoken.
+	APIVersion string `json:"api_version"`
+	// Why it cannot be reached.
+	Message string `json:"message"`
+}
+
+// Whether a cluster can be used.
+//
+//   - `unknown`: Not known.
+//   - `active`: It answers.
+//   - `unreachable`: It does not; `message` says why.
+type ClusterStatus string
+
+// Words of [ClusterStatus]. A newer server may have more.
+const (
+	ClusterStatusUnknown     ClusterStatus = "unknown"
+	ClusterStatusActive      ClusterStatus = "active"
+	ClusterStatusUnreachable ClusterStatus = "unreachable"
+)
+
 // A container that an agent made.
 type Container struct {
 	// The runtime's id.
@@ -456,6 +494,20 @@ type CreateUserRequest struct {
 	Role string `json:"role,omitzero"`
 }
 
+// Who wants what.
+type CreateWebhookRequest struct {
+	// `https://` or `http://`, at most 2,048 characters, without user and password.
+	URL string `json:"url,omitzero"`
+	// Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all.
+	Events []string `json:"events,omitzero"`
+	// The secret of the signatures: 8 to 256 characters, or `whsec_` and 24 to 64 bytes in base64. A random one when empty.
+	Secret string `json:"secret,omitzero"`
+	// A note, at most 256 characters.
+	Description string `json:"description,omitzero"`
+	// Make it without sending events yet.
+	Paused bool `json:"paused,omitzero"`
+}
+
 // It is done.
 type DeleteMachineResponse struct {
 	// A sentence.
@@ -466,6 +518,86 @@ type DeleteMachineResponse struct {
 type DeleteUserResponse struct {
 	// A sentence.
 	Message string `json:"message"`
+}
+
+// An event on its way to one subscriber.
+type Delivery struct {
+	// A UUID.
+	ID string `json:"id"`
+	// The webhook.
+	WebhookID string `json:"webhook_id"`
+	// The event, which is the `webhook-id` of every attempt.
+	EventID string `json:"event_id"`
+	// Its type.
+	EventType string `json:"event_type"`
+	// How it stands.
+	Status DeliveryStatus `json:"status"`
+	// How often it was tried.
+	Attempts int `json:"attempts"`
+	// The HTTP status of the last answer; 0 when there was none.
+	ResponseStatus int `json:"response_status"`
+	// Why the last attempt failed.
+	Error string `json:"error"`
+	// How long the last attempt took in milliseconds.
+	DurationMs int `json:"duration_ms"`
+	// When it was made.
+	CreatedAt time.Time `json:"created_at"`
+	// When it was tried last; null before.
+	AttemptedAt time.Time `json:"attempted_at"`
+	// When it is tried next; null when it is over.
+	NextAttemptAt time.Time `json:"next_attempt_at"`
+}
+
+// How a delivery stands.
+//
+//   - empty: No filter.
+//   - `pending`: It is still tried.
+//   - `delivered`: It was answered with 2xx.
+//   - `failed`: It was given up.
+type DeliveryStatus string
+
+// Words of [DeliveryStatus]. A newer server may have more.
+const (
+	DeliveryStatusUnspecified DeliveryStatus = ""
+	DeliveryStatusPending     DeliveryStatus = "pending"
+	DeliveryStatusDelivered   DeliveryStatus = "delivered"
+	DeliveryStatusFailed      DeliveryStatus = "failed"
+)
+
+// A state to apply.
+type DeployRequest struct {
+	// Which minions; at most 1,024 characters.
+	Target string `json:"target,omitzero"`
+	// The state, a dotted name of at most 256 characters.
+	State string `json:"state,omitzero"`
+	// Only say what would change.
+	Test bool `json:"test,omitzero"`
+	// Pillar for this run.
+	Pillar map[string]any `json:"pillar,omitzero"`
+	// How `target` names minions.
+	TargetType TargetType `json:"target_type,omitzero"`
+	// Answer at once with the job's id.
+	Async bool `json:"async,omitzero"`
+	// How long to wait for results in seconds: 1 to 600, 300 when 0.
+	TimeoutSeconds int `json:"timeout_seconds,omitzero"`
+}
+
+// What became of a state on its minions.
+type Deployment struct {
+	// Salt's id, 20 digits.
+	JobID string `json:"job_id"`
+	// The state.
+	State string `json:"state"`
+	// Which minions were asked for.
+	Target string `json:"target"`
+	// Every minion has answered.
+	Complete bool `json:"complete"`
+	// Every minion has answered, and every part of the state holds, or with `test` would.
+	Success bool `json:"success"`
+	// By minion.
+	Results []MinionDeployment `json:"results"`
+	// Minions that were asked for and have not answered; those of a list that do not exist are among them.
+	Missing []string `json:"missing"`
 }
 
 // Empty is a type of the contract.
@@ -488,6 +620,49 @@ type Event struct {
 	Timestamp time.Time `json:"timestamp"`
 	// What it is like now.
 	Data map[string]any `json:"data"`
+}
+
+// A function to run.
+type ExecuteRequest struct {
+	// Which minions; at most 1,024 characters.
+	Target string `json:"target,omitzero"`
+	// What to run, a function of the allow-list.
+	Function string `json:"function,omitzero"`
+	// Its positional arguments, at most 64. A text like `name=value` is refused, for Salt takes it for a named argument. Whole
+	// numbers are sent as integers.
+	Args []any `json:"args,omitzero"`
+	// Its named arguments. Names that begin with `__` are Salt's own and refused, and so is `localconfig` to functions of `state`.
+	Kwargs map[string]any `json:"kwargs,omitzero"`
+	// How `target` names minions.
+	TargetType TargetType `json:"target_type,omitzero"`
+	// Answer at once with the job's id.
+	Async bool `json:"async,omitzero"`
+	// How long to wait for results in seconds: 1 to 120, 30 when 0.
+	TimeoutSeconds int `json:"timeout_seconds,omitzero"`
+}
+
+// A GPU.
+type FleetGPU struct {
+	// Its UUID; empty for those of Slurm, which does not tell.
+	UUID string `json:"uuid"`
+	// Its number on the node.
+	Index int `json:"index"`
+	// The product name, or the type as Slurm names it.
+	Model string `json:"model"`
+	// Memory in MiB; 0 when it is not known.
+	MemoryMB int64 `json:"memory_mb"`
+	// Who gives it away.
+	Source GPUSource `json:"source"`
+	// How it stands.
+	Status GPUStatus `json:"status"`
+	// The node's id; empty for those of Slurm.
+	NodeID string `json:"node_id"`
+	// The node's name.
+	NodeName string `json:"node_name"`
+	// The cluster of Slurm.
+	Cluster string `json:"cluster"`
+	// The claim that has it.
+	ClaimID string `json:"claim_id"`
 }
 
 // What one GPU lacks.
@@ -524,12 +699,58 @@ type GPUMetrics struct {
 	Error string `json:"error"`
 }
 
+// Who gives a GPU away.
+//
+//   - empty: No filter.
+//   - `agent`: Claims, on a node with an agent.
+//   - `slurm`: Jobs of Slurm; claims do not get it.
+type GPUSource string
+
+// Words of [GPUSource]. A newer server may have more.
+const (
+	GPUSourceUnspecified GPUSource = ""
+	GPUSourceAgent       GPUSource = "agent"
+	GPUSourceSlurm       GPUSource = "slurm"
+)
+
+// How a GPU stands.
+//
+//   - empty: No filter.
+//   - `free`: Nobody uses it.
+//   - `allocated`: A claim or a job has it.
+//   - `busy`: Somebody else uses it.
+//   - `faulty`: It could not be read.
+//   - `offline`: Its node is not reached.
+type GPUStatus string
+
+// Words of [GPUStatus]. A newer server may have more.
+const (
+	GPUStatusUnspecified GPUStatus = ""
+	GPUStatusFree        GPUStatus = "free"
+	GPUStatusAllocated   GPUStatus = "allocated"
+	GPUStatusBusy        GPUStatus = "busy"
+	GPUStatusFaulty      GPUStatus = "faulty"
+	GPUStatusOffline     GPUStatus = "offline"
+)
+
 // Liveness.
 type Health struct {
 	// `healthy`; anything else is an error.
 	Status string `json:"status"`
 	// When this was found.
 	Timestamp time.Time `json:"timestamp"`
+}
+
+// What a metric was.
+type History struct {
+	// Its name.
+	Metric string `json:"metric"`
+	// Its unit: `percent`, `bytes`, `bytes_per_second`, `celsius`, `watts`, `count` or empty.
+	Unit string `json:"unit"`
+	// Seconds of a step.
+	Step int `json:"step"`
+	// The steps, oldest first.
+	Points []Point `json:"points"`
 }
 
 // A host.
@@ -652,6 +873,100 @@ const (
 	HostStatusMaintenance HostStatus = "maintenance"
 )
 
+// A server of a user.
+type HubServer struct {
+	// Whose.
+	Username string `json:"username"`
+	// Its name; empty for the first.
+	ServerName string `json:"server_name"`
+	// How it stands.
+	Status ServerStatus `json:"status"`
+	// Its path at the hub's public address; empty while it does not run.
+	URL string `json:"url"`
+	// When it was started; null while it does not run.
+	StartedAt time.Time `json:"started_at"`
+	// When it was last used; null when never.
+	LastActivity time.Time `json:"last_activity"`
+}
+
+// A user of the hub.
+type HubUser struct {
+	// The name.
+	Username string `json:"username"`
+	// Whether they administrate the hub.
+	Admin bool `json:"admin"`
+	// Their groups.
+	Groups []string `json:"groups"`
+	// Their servers as far as the hub knows them, the one without a name first.
+	Servers []HubServer `json:"servers"`
+	// When they were added.
+	CreatedAt time.Time `json:"created_at"`
+	// When they were last seen; null when never.
+	LastActivity time.Time `json:"last_activity"`
+}
+
+// A job.
+type Job struct {
+	// Slurm's number, unique in its cluster.
+	JobID int64 `json:"job_id"`
+	// How it stands.
+	Status JobStatus `json:"status"`
+	// The partition.
+	Partition string `json:"partition"`
+	// The nodes it has or had.
+	Nodes []string `json:"nodes"`
+	// When it began to run; null before.
+	StartTime time.Time `json:"start_time"`
+	// How long it has run, as `HH:MM:SS` or `D-HH:MM:SS`.
+	ElapsedTime string `json:"elapsed_time"`
+	// The name.
+	JobName string `json:"job_name"`
+	// The cluster.
+	Cluster string `json:"cluster"`
+	// The Slurm user.
+	User string `json:"user"`
+	// When it was accepted.
+	SubmitTime time.Time `json:"submit_time"`
+	// When it ended; null before.
+	EndTime time.Time `json:"end_time"`
+	// The state in Slurm's word, e.g. `OUT_OF_MEMORY`.
+	SlurmState string `json:"slurm_state"`
+	// Why it waits or failed, in Slurm's word; empty for no reason. `ForgottenBySlurm` for a job that is lost.
+	Reason string `json:"reason"`
+	// Of the script when it has ended; 128 and the signal's number when a signal ended it.
+	ExitCode int `json:"exit_code"`
+	// CPUs that it has or asks for.
+	CPUs int `json:"cpus"`
+	// GPUs that it has or asks for, on all nodes.
+	GPUs int `json:"gpus"`
+	// Minutes; 0 for no limit.
+	TimeLimitMinutes int `json:"time_limit_minutes"`
+}
+
+// How a job stands.
+//
+//   - empty: No filter; of a job: not known.
+//   - `pending`: It waits, is held or is being prepared.
+//   - `running`: It runs, is suspended or is being cleaned up.
+//   - `completed`: It ended with exit code 0.
+//   - `failed`: It ended otherwise, or its node did.
+//   - `cancelled`: Somebody cancelled it, or it gave way to another.
+//   - `timeout`: It reached its time limit or its deadline.
+//   - `lost`: Slurm has forgotten it before anybody here saw it end; the rest is what was known last.
+type JobStatus string
+
+// Words of [JobStatus]. A newer server may have more.
+const (
+	JobStatusUnspecified JobStatus = ""
+	JobStatusPending     JobStatus = "pending"
+	JobStatusRunning     JobStatus = "running"
+	JobStatusCompleted   JobStatus = "completed"
+	JobStatusFailed      JobStatus = "failed"
+	JobStatusCancelled   JobStatus = "cancelled"
+	JobStatusTimeout     JobStatus = "timeout"
+	JobStatusLost        JobStatus = "lost"
+)
+
 // A join token.
 type JoinToken struct {
 	// The token's id, not secret.
@@ -672,6 +987,30 @@ type JoinToken struct {
 	NodeID string `json:"node_id"`
 	// What it is for.
 	Description string `json:"description"`
+}
+
+// A user to add.
+type JupyterhubCreateUserRequest struct {
+	// The name, at most 64 characters: letters, digits, `-`, `_`, `.` and `@`.
+	Username string `json:"username,omitzero"`
+	// Whether they administrate the hub.
+	Admin bool `json:"admin,omitzero"`
+}
+
+// A page of users.
+type JupyterhubListUsersResponse struct {
+	// By name.
+	Users []HubUser `json:"users"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Users on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *JupyterhubListUsersResponse) contents() ([]HubUser, int, int) {
+	return page.Users, int(page.Page), int(page.Total)
 }
 
 // A page of API tokens.
@@ -722,6 +1061,42 @@ func (page *ListClaimsResponse) contents() ([]Claim, int, int) {
 	return page.Claims, int(page.Page), int(page.Total)
 }
 
+// All clusters.
+type ListClustersResponse struct {
+	// In the order of the settings.
+	Clusters []Cluster `json:"clusters"`
+}
+
+// A page of deliveries.
+type ListDeliveriesResponse struct {
+	// Newest first.
+	Deliveries []Delivery `json:"deliveries"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Deliveries on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListDeliveriesResponse) contents() ([]Delivery, int, int) {
+	return page.Deliveries, int(page.Page), int(page.Total)
+}
+
+// A page of GPUs.
+type ListGPUsResponse struct {
+	// By node and index.
+	GPUs []FleetGPU `json:"gpus"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// GPUs on a page.
+	Limit int `json:"limit"`
+	// Sources that could not be asked, each with its reason; their GPUs are missing.
+	Warnings []string `json:"warnings"`
+}
+
 // A host's GPUs.
 type ListHostGPUsResponse struct {
 	// By index.
@@ -741,6 +1116,22 @@ func (page *ListHostsResponse) contents() ([]Host, int, int) {
 		return page.Items, 0, 0
 	}
 	return page.Items, int(page.Pagination.Page), int(page.Pagination.Total)
+}
+
+// A page of jobs.
+type ListJobsResponse struct {
+	// Newest first.
+	Jobs []Job `json:"jobs"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Jobs on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListJobsResponse) contents() ([]Job, int, int) {
+	return page.Jobs, int(page.Page), int(page.Total)
 }
 
 // A page of join tokens.
@@ -773,6 +1164,28 @@ type ListMachinesResponse struct {
 
 func (page *ListMachinesResponse) contents() ([]Machine, int, int) {
 	return page.Machines, int(page.Page), int(page.Total)
+}
+
+// All metrics.
+type ListMetricsResponse struct {
+	// By name.
+	Metrics []Metric `json:"metrics"`
+}
+
+// A page of minions.
+type ListMinionsResponse struct {
+	// By name, without all their grains.
+	Minions []Minion `json:"minions"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Minions on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListMinionsResponse) contents() ([]Minion, int, int) {
+	return page.Minions, int(page.Page), int(page.Total)
 }
 
 // A page of nodes.
@@ -811,6 +1224,22 @@ type ListUsersResponse struct {
 
 func (page *ListUsersResponse) contents() ([]Account, int, int) {
 	return page.Users, int(page.Page), int(page.Total)
+}
+
+// A page of subscriptions.
+type ListWebhooksResponse struct {
+	// Newest first.
+	Webhooks []Webhook `json:"webhooks"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Webhooks on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListWebhooksResponse) contents() ([]Webhook, int, int) {
+	return page.Webhooks, int(page.Page), int(page.Total)
 }
 
 // Credentials.
@@ -945,6 +1374,102 @@ const (
 	MaintenanceClaimsMove        MaintenanceClaims = "move"
 )
 
+// A metric.
+type Metric struct {
+	// Its name.
+	Name string `json:"name"`
+	// Its unit.
+	Unit string `json:"unit"`
+	// Whether each GPU has one.
+	PerGPU bool `json:"per_gpu"`
+	// What it is.
+	Description string `json:"description"`
+}
+
+// A minion.
+type Minion struct {
+	// Its name.
+	ID string `json:"id"`
+	// Whether it answers.
+	Status MinionStatus `json:"status"`
+	// The operating system; empty when the minion was never heard of.
+	OS string `json:"os"`
+	// Its release.
+	OSRelease string `json:"os_release"`
+	// CPUs.
+	CPUs int `json:"cpus"`
+	// Memory in MiB.
+	MemoryMB int64 `json:"memory_mb"`
+	// IPv4 addresses.
+	IPAddresses []string `json:"ip_addresses"`
+	// The version of Salt on it.
+	SaltVersion string `json:"salt_version"`
+	// All grains; in lists empty.
+	Grains map[string]any `json:"grains"`
+}
+
+// What became of a state on one minion.
+type MinionDeployment struct {
+	// The minion's name.
+	Minion string `json:"minion"`
+	// Every part of the state holds, or with `test` would.
+	Success bool `json:"success"`
+	// Its parts, in the order in which they ran.
+	States []StateResult `json:"states"`
+	// Why none ran, e.g. that there is no such state.
+	Errors []string `json:"errors"`
+}
+
+// What a function did on one minion.
+type MinionResult struct {
+	// The minion's name.
+	Minion string `json:"minion"`
+	// It ended with return code 0, and no state of it failed.
+	Success bool `json:"success"`
+	// What the function returned.
+	Result any `json:"result"`
+	// The return code.
+	ReturnCode int `json:"return_code"`
+}
+
+// Whether a minion answers.
+//
+//   - empty: No filter.
+//   - `up`: It answers.
+//   - `down`: It does not.
+type MinionStatus string
+
+// Words of [MinionStatus]. A newer server may have more.
+const (
+	MinionStatusUnspecified MinionStatus = ""
+	MinionStatusUp          MinionStatus = "up"
+	MinionStatusDown        MinionStatus = "down"
+)
+
+// Readings.
+type MonitoringSystemMetrics struct {
+	// Use of all cores together, 0 to 100.
+	CPUUsage float64 `json:"cpu_usage"`
+	// Memory in use, 0 to 100.
+	MemoryUsage float64 `json:"memory_usage"`
+	// Use of the file system that holds the agent's data, 0 to 100.
+	DiskUsage float64 `json:"disk_usage"`
+	// Bytes received per second on all interfaces but the loopback.
+	NetworkIn float64 `json:"network_in"`
+	// Bytes sent per second.
+	NetworkOut float64 `json:"network_out"`
+	// Use of the GPUs, 0 to 100.
+	GPUUsage float64 `json:"gpu_usage"`
+	// Memory in use of the GPUs, 0 to 100.
+	GPUMemoryUsage float64 `json:"gpu_memory_usage"`
+	// How many nodes were read.
+	Nodes int `json:"nodes"`
+	// How many GPUs were read.
+	GPUs int `json:"gpus"`
+	// When the answer was made.
+	Timestamp time.Time `json:"timestamp"`
+}
+
 // A machine.
 type Node struct {
 	// A UUID, the same as the host's.
@@ -1065,6 +1590,14 @@ type Pagination struct {
 	TotalPages int64 `json:"total_pages"`
 }
 
+// A step.
+type Point struct {
+	// Its beginning.
+	Timestamp time.Time `json:"timestamp"`
+	// The mean of what was measured in it.
+	Value float64 `json:"value"`
+}
+
 // A port of a container made reachable on its machine.
 type PortMapping struct {
 	// Port on the machine, 1 to 65535; 0 lets the agent choose.
@@ -1083,6 +1616,20 @@ type PortMappingInput struct {
 	ContainerPort int `json:"container_port,omitzero"`
 	// `tcp` (also when empty) or `udp`.
 	Protocol string `json:"protocol,omitzero"`
+}
+
+// How far a start has come.
+type Progress struct {
+	// 0 to 100.
+	Progress int `json:"progress"`
+	// What is done, in the hub's words.
+	Message string `json:"message"`
+	// It can be used.
+	Ready bool `json:"ready"`
+	// It did not start.
+	Failed bool `json:"failed"`
+	// Its path at the hub's public address, when it is ready.
+	URL string `json:"url"`
 }
 
 // A token to exchange.
@@ -1186,6 +1733,42 @@ type RolePolicyInput struct {
 	MaxGPUCount *int `json:"max_gpu_count,omitzero"`
 }
 
+// A job and its results.
+type SaltJob struct {
+	// Salt's id, 20 digits.
+	JobID string `json:"job_id"`
+	// The function.
+	Function string `json:"function"`
+	// Which minions were asked for.
+	Target string `json:"target"`
+	// Every minion has answered.
+	Complete bool `json:"complete"`
+	// Every minion has answered, and each with success.
+	Success bool `json:"success"`
+	// By minion.
+	Results []MinionResult `json:"results"`
+	// Minions that were asked for and have not answered; those of a list that do not exist are among them.
+	Missing []string `json:"missing"`
+	// When it began by the master's own clock, which tells no zone.
+	StartTime string `json:"start_time"`
+}
+
+// How a server stands.
+//
+//   - `stopped`: It does not run.
+//   - `starting`: It starts.
+//   - `ready`: It can be used.
+//   - `stopping`: It stops.
+type ServerStatus string
+
+// Words of [ServerStatus]. A newer server may have more.
+const (
+	ServerStatusStopped  ServerStatus = "stopped"
+	ServerStatusStarting ServerStatus = "starting"
+	ServerStatusReady    ServerStatus = "ready"
+	ServerStatusStopping ServerStatus = "stopping"
+)
+
 // A token and whom it stands for.
 type Session struct {
 	// A JWT for `Authorization: Bearer`.
@@ -1212,6 +1795,118 @@ type SetMaintenanceRequest struct {
 	Claims *MaintenanceClaims `json:"claims,omitzero"`
 }
 
+// Equal GPUs of a node.
+type SlurmGPUs struct {
+	// The type as Slurm names it; empty when it has none.
+	Type string `json:"type"`
+	// How many.
+	Count int `json:"count"`
+	// How many of them are in use.
+	Used int `json:"used"`
+}
+
+// All nodes of a cluster.
+type SlurmListNodesResponse struct {
+	// By name.
+	Nodes []SlurmNode `json:"nodes"`
+}
+
+// A node of Slurm.
+type SlurmNode struct {
+	// The name.
+	Name string `json:"name"`
+	// Slurm's word in lower case: `idle`, `mixed`, `allocated`, `down`, `drained` …
+	State string `json:"state"`
+	// CPUs.
+	CPUs int `json:"cpus"`
+	// Memory in GiB, rounded, with its unit.
+	Memory string `json:"memory"`
+	// The jobs on it.
+	Jobs []int64 `json:"jobs"`
+	// CPUs in use.
+	AllocatedCPUs int `json:"allocated_cpus"`
+	// Its GPUs.
+	GPUs []SlurmGPUs `json:"gpus"`
+	// Why it is down or drained.
+	Reason string `json:"reason"`
+	// The cluster.
+	Cluster string `json:"cluster"`
+}
+
+// Which server.
+type StartServerRequest struct {
+	// Its name; the one without a name when empty.
+	ServerName string `json:"server_name,omitzero"`
+}
+
+// One part of a state.
+type StateResult struct {
+	// Its id in the state.
+	ID string `json:"id"`
+	// The function, e.g. `file.managed`.
+	Function string `json:"function"`
+	// What it is about, e.g. a path.
+	Name string `json:"name"`
+	// It holds; with `test`, it would.
+	Success bool `json:"success"`
+	// It was changed, or with `test` would be.
+	Changed bool `json:"changed"`
+	// What was done.
+	Comment string `json:"comment"`
+	// What changed.
+	Changes map[string]any `json:"changes"`
+	// Milliseconds.
+	DurationMs float64 `json:"duration_ms"`
+}
+
+// A batch job to submit.
+type SubmitJobRequest struct {
+	// The cluster's name.
+	Cluster string `json:"cluster,omitzero"`
+	// At most 128 characters; `job` when empty.
+	JobName string `json:"job_name,omitzero"`
+	// Slurm's default when empty.
+	Partition string `json:"partition,omitzero"`
+	// How many nodes; 1 when 0.
+	Nodes int `json:"nodes,omitzero"`
+	// How many tasks; Slurm's default when 0.
+	Ntasks int `json:"ntasks,omitzero"`
+	// The script with its `#!` line, at most 1 MiB, without NUL. It goes to Slurm as it is; nothing here runs it.
+	Script string `json:"script,omitzero"`
+	// CPUs of each task; Slurm's default when 0.
+	CPUsPerTask int `json:"cpus_per_task,omitzero"`
+	// Memory on each node in MiB; Slurm's default when 0.
+	MemoryPerNodeMB int64 `json:"memory_per_node_mb,omitzero"`
+	// GPUs on each node.
+	GPUsPerNode int `json:"gpus_per_node,omitzero"`
+	// The type of the GPUs as Slurm names it; any when empty.
+	GPUType string `json:"gpu_type,omitzero"`
+	// The longest it may run in minutes; the partition's when 0.
+	TimeLimitMinutes int `json:"time_limit_minutes,omitzero"`
+	// Where it runs, an absolute path on the nodes; `/tmp` when empty.
+	WorkingDirectory string `json:"working_directory,omitzero"`
+	// Environment; `PATH` has a default.
+	Environment map[string]string `json:"environment,omitzero"`
+	// Where its output goes, with Slurm's patterns, e.g. `%j`; in the working directory when empty.
+	StandardOutput string `json:"standard_output,omitzero"`
+	// Where its errors go; with the output when empty.
+	StandardError string `json:"standard_error,omitzero"`
+	// The account that pays; the user's default when empty.
+	Account string `json:"account,omitzero"`
+}
+
+// A job that was accepted.
+type SubmitJobResponse struct {
+	// Slurm's number, unique in its cluster.
+	JobID int64 `json:"job_id"`
+	// How it stands.
+	Status JobStatus `json:"status"`
+	// When it was accepted.
+	SubmitTime time.Time `json:"submit_time"`
+	// Where.
+	Cluster string `json:"cluster"`
+}
+
 // Readings of the machine apart from its GPUs.
 type SystemMetrics struct {
 	// Use of all cores together, 0 to 100.
@@ -1229,6 +1924,22 @@ type SystemMetrics struct {
 	// Seconds since the machine started.
 	Uptime int64 `json:"uptime"`
 }
+
+// How a target names minions.
+//
+//   - empty: As TARGET_TYPE_GLOB.
+//   - `glob`: A shell pattern of names.
+//   - `list`: Names, separated by commas.
+//   - `grain`: A grain and a pattern of its value, `name:pattern`.
+type TargetType string
+
+// Words of [TargetType]. A newer server may have more.
+const (
+	TargetTypeUnspecified TargetType = ""
+	TargetTypeGlob        TargetType = "glob"
+	TargetTypeList        TargetType = "list"
+	TargetTypeGrain       TargetType = "grain"
+)
 
 // A token for trying things out.
 type TestToken struct {
@@ -1289,6 +2000,20 @@ type UpdateUserRequest struct {
 	Role *string `json:"role,omitzero"`
 }
 
+// What it is to be.
+type UpdateWebhookRequest struct {
+	// As of subscribing.
+	URL *string `json:"url,omitzero"`
+	// As of subscribing.
+	Events []string `json:"events,omitzero"`
+	// The present one stays when empty.
+	Secret *string `json:"secret,omitzero"`
+	// As of subscribing.
+	Description *string `json:"description,omitzero"`
+	// Whether events are not sent. What happens meanwhile is not sent later.
+	Paused *bool `json:"paused,omitzero"`
+}
+
 // A person.
 type User struct {
 	// Integer id, ascending.
@@ -1297,4 +2022,24 @@ type User struct {
 	Username string `json:"username"`
 	// `admin`, `operator`, `user` or `readonly`.
 	Role string `json:"role"`
+}
+
+// A subscription.
+type Webhook struct {
+	// A UUID.
+	ID string `json:"id"`
+	// Where events are sent.
+	URL string `json:"url"`
+	// Which types; `job.*` is all types of jobs, `*` is all.
+	Events []string `json:"events"`
+	// Whether events are sent.
+	Active bool `json:"active"`
+	// A note.
+	Description string `json:"description"`
+	// When it was made.
+	CreatedAt time.Time `json:"created_at"`
+	// When it was changed.
+	UpdatedAt time.Time `json:"updated_at"`
+	// The secret of the signatures, in the answer to subscribing only.
+	Secret string `json:"secret"`
 }

@@ -26,41 +26,68 @@ from .models import (
     CreateHostResponse,
     DeleteMachineResponse,
     DeleteUserResponse,
+    Delivery,
+    DeliveryStatus,
+    Deployment,
     Empty,
     Event,
+    GpuSource,
+    GpuStatus,
     Health,
+    History,
     Host,
     HostHealth,
     HostStatus,
+    HubServer,
+    HubUser,
+    Job,
+    JobStatus,
     JoinToken,
+    JupyterhubListUsersResponse,
     ListApiTokensResponse,
     ListAuditEventsResponse,
     ListClaimsResponse,
+    ListClustersResponse,
+    ListDeliveriesResponse,
+    ListGpusResponse,
     ListHostGpusResponse,
     ListHostsResponse,
+    ListJobsResponse,
     ListJoinTokensResponse,
     ListMachinesResponse,
+    ListMetricsResponse,
+    ListMinionsResponse,
     ListNodesResponse,
     ListRolesResponse,
     ListUsersResponse,
+    ListWebhooksResponse,
     LoginResponse,
     LogoutResponse,
     Machine,
     MachineRole,
     MachineStatus,
     MaintenanceClaims,
+    Minion,
+    MinionStatus,
+    MonitoringSystemMetrics,
     Node,
     NodeLossPolicy,
     NodeMetrics,
     NodeState,
     PortMappingInput,
+    Progress,
     RegisterNodeResponse,
     ResourcesInput,
     RevokeApiTokenResponse,
     Role,
+    SaltJob,
     Session,
+    SlurmListNodesResponse,
+    SubmitJobResponse,
+    TargetType,
     TestToken,
     User,
+    Webhook,
 )
 
 
@@ -1837,6 +1864,949 @@ class EventsService:
         )
 
 
+class JupyterhubService:
+    """Operations of `client.jupyterhub`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list_users(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+    ) -> JupyterhubListUsersResponse:
+        """Lists the hub's users by name.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Users on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        """
+        return self._connection.call(
+            JupyterhubListUsersResponse,
+            "GET",
+            "/api/jupyterhub/users",
+            query={"page": page, "limit": limit, "page_size": page_size},
+        )
+
+    def iterate_users(
+        self,
+    ) -> Iterator[HubUser]:
+        """All of what `list_users` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list_users(page=page, limit=PAGE_SIZE))
+
+    def create_user(
+        self,
+        *,
+        username: str | None = None,
+        admin: bool | None = None,
+    ) -> HubUser:
+        """Adds a user to the hub.
+
+        Errors: ALREADY_EXISTS; INVALID_ARGUMENT for a name that the hub does not take.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - username: The name, at most 64 characters: letters, digits, `-`, `_`, `.` and `@`.
+        - admin: Whether they administrate the hub.
+        """
+        return self._connection.call(HubUser, "POST", "/api/jupyterhub/users", body={"username": username, "admin": admin})
+
+    def get_user(
+        self,
+        username: str,
+    ) -> HubUser:
+        """One user with all servers.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - username: The name.
+        """
+        return self._connection.call(HubUser, "GET", _path("/api/jupyterhub/users/{username}", username=username))
+
+    def delete_user(
+        self,
+        username: str,
+    ) -> None:
+        """Removes a user from the hub.
+
+        Their servers are stopped.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) while one of their servers is still stopping.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - username: The name.
+        """
+        self._connection.call(type(None), "DELETE", _path("/api/jupyterhub/users/{username}", username=username))
+
+    def start_server(
+        self,
+        username: str,
+        *,
+        server_name: str | None = None,
+    ) -> HubServer:
+        """Starts a user's server.
+
+        Over REST the status is 201 when it is ready, 202 while it starts, and 200 when it was there already.
+
+        Errors: NOT_FOUND; INVALID_ARGUMENT for the name of a server that the hub does not take; FAILED_PRECONDITION
+        (`JupyterHubDeclined`) when the hub does not start it now, e.g. because it still stops; UNAVAILABLE
+        (`JupyterHubStartFailed`) with the hub's reason when it did not start; RESOURCE_EXHAUSTED when too many start.
+
+        Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
+        `admin`, everybody's. Counts towards the general limit.
+
+        - username: Whose.
+        - server_name: Its name; the one without a name when empty.
+        """
+        return self._connection.call(
+            HubServer,
+            "POST",
+            _path("/api/jupyterhub/users/{username}/server", username=username),
+            body={"server_name": server_name},
+        )
+
+    def stop_server(
+        self,
+        username: str,
+        *,
+        server_name: str | None = None,
+        remove: bool | None = None,
+    ) -> None:
+        """Stops a user's server, also one that still starts; one that does not run stays so.
+
+        Over REST the status is 204 when it is gone, and 202 while it stops.
+
+        Errors: NOT_FOUND.
+
+        Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
+        `admin`, everybody's. Counts towards the general limit.
+
+        - username: Whose.
+        - server_name: Its name; the one without a name when empty.
+        - remove: Also forget it: only one with a name.
+        """
+        self._connection.call(
+            type(None),
+            "DELETE",
+            _path("/api/jupyterhub/users/{username}/server", username=username),
+            query={"server_name": server_name, "remove": remove},
+        )
+
+    def start_server_by_server_name(
+        self,
+        username: str,
+        server_name: str,
+    ) -> HubServer:
+        """Starts a user's server.
+
+        Over REST the status is 201 when it is ready, 202 while it starts, and 200 when it was there already.
+
+        Errors: NOT_FOUND; INVALID_ARGUMENT for the name of a server that the hub does not take; FAILED_PRECONDITION
+        (`JupyterHubDeclined`) when the hub does not start it now, e.g. because it still stops; UNAVAILABLE
+        (`JupyterHubStartFailed`) with the hub's reason when it did not start; RESOURCE_EXHAUSTED when too many start.
+
+        Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
+        `admin`, everybody's. Counts towards the general limit.
+
+        - username: Whose.
+        - server_name: Its name; the one without a name when empty.
+        """
+        return self._connection.call(
+            HubServer,
+            "POST",
+            _path("/api/jupyterhub/users/{username}/servers/{server_name}", username=username, server_name=server_name),
+        )
+
+    def stop_server_by_server_name(
+        self,
+        username: str,
+        server_name: str,
+        *,
+        remove: bool | None = None,
+    ) -> None:
+        """Stops a user's server, also one that still starts; one that does not run stays so.
+
+        Over REST the status is 204 when it is gone, and 202 while it stops.
+
+        Errors: NOT_FOUND.
+
+        Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
+        `admin`, everybody's. Counts towards the general limit.
+
+        - username: Whose.
+        - server_name: Its name; the one without a name when empty.
+        - remove: Also forget it: only one with a name.
+        """
+        self._connection.call(
+            type(None),
+            "DELETE",
+            _path("/api/jupyterhub/users/{username}/servers/{server_name}", username=username, server_name=server_name),
+            query={"remove": remove},
+        )
+
+    def watch_progress(
+        self,
+        username: str,
+        *,
+        server_name: str | None = None,
+    ) -> Stream[Progress]:
+        """Follows the start of a server until it is ready or has failed, for at most half an hour.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - username: Whose.
+        - server_name: Its name; the one without a name when empty.
+        """
+        return self._connection.stream(
+            Progress,
+            "GET",
+            _path("/api/jupyterhub/users/{username}/server/progress", username=username),
+            query={"server_name": server_name},
+        )
+
+    def watch_progress_by_server_name(
+        self,
+        username: str,
+        server_name: str,
+    ) -> Stream[Progress]:
+        """Follows the start of a server until it is ready or has failed, for at most half an hour.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - username: Whose.
+        - server_name: Its name; the one without a name when empty.
+        """
+        return self._connection.stream(
+            Progress,
+            "GET",
+            _path(
+                "/api/jupyterhub/users/{username}/servers/{server_name}/progress", username=username, server_name=server_name
+            ),
+        )
+
+
+class SaltService:
+    """Operations of `client.salt`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list_minions(
+        self,
+        *,
+        status: MinionStatus | str | None = None,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+    ) -> ListMinionsResponse:
+        """Lists the minions by name, and whether they answer.
+
+        Errors: UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`);
+        DEADLINE_EXCEEDED.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - status: Only minions that stand so.
+        - page: From 1.
+        - limit: Minions on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        """
+        return self._connection.call(
+            ListMinionsResponse,
+            "GET",
+            "/api/saltstack/minions",
+            query={"status": status, "page": page, "limit": limit, "page_size": page_size},
+        )
+
+    def iterate_minions(
+        self,
+        *,
+        status: MinionStatus | str | None = None,
+    ) -> Iterator[Minion]:
+        """All of what `list_minions` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list_minions(page=page, limit=PAGE_SIZE, status=status))
+
+    def get_minion(
+        self,
+        id: str,
+    ) -> Minion:
+        """One minion with its grains.
+
+        Errors: NOT_FOUND; UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`);
+        DEADLINE_EXCEEDED.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - id: Its name.
+        """
+        return self._connection.call(Minion, "GET", _path("/api/saltstack/minions/{id}", id=id))
+
+    def execute(
+        self,
+        *,
+        target: str | None = None,
+        function: str | None = None,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        target_type: TargetType | str | None = None,
+        async_: bool | None = None,
+        timeout_seconds: int | None = None,
+    ) -> SaltJob:
+        """Runs a function of the allow-list on minions.
+
+        It waits for the results, at most as long as asked; after that, or with `async`, the job runs on, and its
+        results are asked for by its id. Functions that run whatever their arguments name, like `test.cross_test`, are
+        of the allow-list only when it names them in full.
+
+        Errors: PERMISSION_DENIED (`FunctionNotAllowed`); NOT_FOUND (`NoSuchMinion`) when the target names none;
+        INVALID_ARGUMENT; UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`);
+        DEADLINE_EXCEEDED.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - target: Which minions; at most 1,024 characters.
+        - function: What to run, a function of the allow-list.
+        - args: Its positional arguments, at most 64. A text like `name=value` is refused, for Salt takes it for a
+          named argument. Whole numbers are sent as integers.
+        - kwargs: Its named arguments. Names that begin with `__` are Salt's own and refused, and so is `localconfig`
+          to functions of `state`.
+        - target_type: How `target` names minions.
+        - async_: Answer at once with the job's id.
+        - timeout_seconds: How long to wait for results in seconds: 1 to 120, 30 when 0.
+        """
+        return self._connection.call(
+            SaltJob,
+            "POST",
+            "/api/saltstack/execute",
+            body={
+                "target": target,
+                "function": function,
+                "args": args,
+                "kwargs": kwargs,
+                "target_type": target_type,
+                "async": async_,
+                "timeout_seconds": timeout_seconds,
+            },
+        )
+
+    def deploy(
+        self,
+        *,
+        target: str | None = None,
+        state: str | None = None,
+        test: bool | None = None,
+        pillar: Mapping[str, Any] | None = None,
+        target_type: TargetType | str | None = None,
+        async_: bool | None = None,
+        timeout_seconds: int | None = None,
+    ) -> Deployment:
+        """Applies a state to minions.
+
+        A state that failed is in the results; the call itself succeeds then, with `success` false.
+
+        Errors: as of running a function, which is `state.apply` here: PERMISSION_DENIED (`FunctionNotAllowed`);
+        NOT_FOUND (`NoSuchMinion`); INVALID_ARGUMENT; UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`,
+        `SaltRefused`, `SaltClientDisabled`); DEADLINE_EXCEEDED.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - target: Which minions; at most 1,024 characters.
+        - state: The state, a dotted name of at most 256 characters.
+        - test: Only say what would change.
+        - pillar: Pillar for this run.
+        - target_type: How `target` names minions.
+        - async_: Answer at once with the job's id.
+        - timeout_seconds: How long to wait for results in seconds: 1 to 600, 300 when 0.
+        """
+        return self._connection.call(
+            Deployment,
+            "POST",
+            "/api/saltstack/deploy",
+            body={
+                "target": target,
+                "state": state,
+                "test": test,
+                "pillar": pillar,
+                "target_type": target_type,
+                "async": async_,
+                "timeout_seconds": timeout_seconds,
+            },
+        )
+
+    def get_job(
+        self,
+        job_id: str,
+    ) -> SaltJob:
+        """A job with the results that have come so far.
+
+        Only jobs that were begun here are known.
+
+        Errors: NOT_FOUND; UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`);
+        DEADLINE_EXCEEDED.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - job_id: Salt's id, 20 digits.
+        """
+        return self._connection.call(SaltJob, "GET", _path("/api/saltstack/jobs/{job_id}", job_id=job_id))
+
+
+class WebhooksService:
+    """Operations of `client.webhooks`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+    ) -> ListWebhooksResponse:
+        """Lists webhooks, newest first.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Webhooks on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        """
+        return self._connection.call(
+            ListWebhooksResponse, "GET", "/api/webhooks", query={"page": page, "limit": limit, "page_size": page_size}
+        )
+
+    def iterate(
+        self,
+    ) -> Iterator[Webhook]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE))
+
+    def create(
+        self,
+        *,
+        url: str | None = None,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        description: str | None = None,
+        paused: bool | None = None,
+    ) -> Webhook:
+        """Subscribes.
+
+        The secret is shown in this answer only.
+
+        Errors: INVALID_ARGUMENT, also for a target that leads into a private network, unless such targets are
+        allowed; RESOURCE_EXHAUSTED (`TooManyWebhooks`).
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - url: `https://` or `http://`, at most 2,048 characters, without user and password.
+        - events: Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all.
+        - secret: The secret of the signatures: 8 to 256 characters, or `whsec_` and 24 to 64 bytes in base64. A
+          random one when empty.
+        - description: A note, at most 256 characters.
+        - paused: Make it without sending events yet.
+        """
+        return self._connection.call(
+            Webhook,
+            "POST",
+            "/api/webhooks",
+            body={"url": url, "events": events, "secret": secret, "description": description, "paused": paused},
+        )
+
+    def get(
+        self,
+        id: str,
+    ) -> Webhook:
+        """One webhook.
+
+        Errors: NOT_FOUND.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - id: A UUID.
+        """
+        return self._connection.call(Webhook, "GET", _path("/api/webhooks/{id}", id=id))
+
+    def update(
+        self,
+        id: str,
+        *,
+        url: str | None = None,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        description: str | None = None,
+        paused: bool | None = None,
+    ) -> Webhook:
+        """Replaces what is known of a webhook.
+
+        The secret stays when it is left out.
+
+        Errors: as of subscribing; NOT_FOUND.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: A UUID.
+        - url: As of subscribing.
+        - events: As of subscribing.
+        - secret: The present one stays when empty.
+        - description: As of subscribing.
+        - paused: Whether events are not sent. What happens meanwhile is not sent later.
+        """
+        return self._connection.call(
+            Webhook,
+            "PUT",
+            _path("/api/webhooks/{id}", id=id),
+            body={"url": url, "events": events, "secret": secret, "description": description, "paused": paused},
+        )
+
+    def delete(
+        self,
+        id: str,
+    ) -> None:
+        """Ends a subscription.
+
+        What was not delivered is not delivered any more.
+
+        Errors: NOT_FOUND.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: A UUID.
+        """
+        self._connection.call(type(None), "DELETE", _path("/api/webhooks/{id}", id=id))
+
+    def test(
+        self,
+        id: str,
+    ) -> Delivery:
+        """Sends an event of type webhook.test now, once, and answers what became of it.
+
+        Errors: NOT_FOUND.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: A UUID.
+        """
+        return self._connection.call(Delivery, "POST", _path("/api/webhooks/{id}/test", id=id))
+
+    def list_deliveries(
+        self,
+        id: str,
+        *,
+        status: DeliveryStatus | str | None = None,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+    ) -> ListDeliveriesResponse:
+        """Lists deliveries of a webhook, newest first.
+
+        They are kept for a week after they ended.
+
+        Errors: NOT_FOUND.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - id: The webhook, a UUID.
+        - status: Only those that stand so.
+        - page: From 1.
+        - limit: Deliveries on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        """
+        return self._connection.call(
+            ListDeliveriesResponse,
+            "GET",
+            _path("/api/webhooks/{id}/deliveries", id=id),
+            query={"status": status, "page": page, "limit": limit, "page_size": page_size},
+        )
+
+    def iterate_deliveries(
+        self,
+        id: str,
+        *,
+        status: DeliveryStatus | str | None = None,
+    ) -> Iterator[Delivery]:
+        """All of what `list_deliveries` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list_deliveries(id, page=page, limit=PAGE_SIZE, status=status))
+
+    def redeliver(
+        self,
+        id: str,
+        delivery_id: str,
+    ) -> Delivery:
+        """Delivers an event again, soon, with the same id.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`DeliveryPending`) while it is still tried.
+
+        Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
+
+        - id: The webhook, a UUID.
+        - delivery_id: The delivery, a UUID.
+        """
+        return self._connection.call(
+            Delivery, "POST", _path("/api/webhooks/{id}/deliveries/{delivery_id}/redeliver", id=id, delivery_id=delivery_id)
+        )
+
+
+class MonitoringService:
+    """Operations of `client.monitoring`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get_system_metrics(
+        self,
+        *,
+        node_id: str | None = None,
+    ) -> MonitoringSystemMetrics:
+        """What is measured now: of one node, or the mean over all nodes that are online.
+
+        Without any such node everything is 0, and so is `nodes`.
+
+        Errors: NOT_FOUND for an unknown node; FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected or
+        has not told its readings yet.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - node_id: One node; all that are online when empty.
+        """
+        return self._connection.call(MonitoringSystemMetrics, "GET", "/api/monitoring/metrics", query={"node_id": node_id})
+
+    def query_history(
+        self,
+        *,
+        metric: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        node_id: str | None = None,
+        gpu_uuid: str | None = None,
+        step: int | None = None,
+    ) -> History:
+        """What a metric was, in steps: the mean of each step of one node, one GPU, or over all nodes that were online
+        then.
+
+        Steps begin at multiples of their length since 1970, the first one holds `start`; those in which nothing was
+        measured are left out.
+
+        Each sample is kept for 24 hours, means of a minute for 7 days, and means of 15 minutes for 400 days. What was
+        measured in the minute before the control plane is killed may be missing.
+
+        Errors: INVALID_ARGUMENT for an unknown metric or when `start` is not before `end`; NOT_FOUND for an unknown
+        node or GPU; UNAVAILABLE and DEADLINE_EXCEEDED when a Prometheus keeps the history and does not answer.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - metric: A metric's name.
+        - start: From then on.
+        - end: Until then, not included.
+        - node_id: One node; the mean over all when empty.
+        - gpu_uuid: One GPU by its UUID; the mean over all of the nodes when empty. For metrics of GPUs only. Without
+          `node_id` it is looked for on the node that has it now.
+        - step: Seconds of a step, at most 400 days. Steps are made longer where there would be more than 1,000
+          points, and are a multiple of what is kept of the time at `start`. When 0, as short as that allows.
+        """
+        return self._connection.call(
+            History,
+            "GET",
+            "/api/monitoring/history",
+            query={"metric": metric, "start": start, "end": end, "node_id": node_id, "gpu_uuid": gpu_uuid, "step": step},
+        )
+
+    def list_metrics(
+        self,
+    ) -> ListMetricsResponse:
+        """The metrics that there are.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+        """
+        return self._connection.call(ListMetricsResponse, "GET", "/api/monitoring/metrics/names")
+
+
+class SlurmService:
+    """Operations of `client.slurm`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list_clusters(
+        self,
+    ) -> ListClustersResponse:
+        """Lists the clusters of the settings with what they have.
+
+        One that cannot be reached says so in `status` and `message`.
+
+        Errors: UNAVAILABLE (`SlurmNotConfigured`; `SlurmUnreachable` or `SlurmRefused` when none can be used);
+        DEADLINE_EXCEEDED.
+
+        Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`,
+        `job.completed`, `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is
+        `<cluster>/<job_id>`. Jobs that had ended before they were first seen have none.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+        """
+        return self._connection.call(ListClustersResponse, "GET", "/api/slurm/clusters")
+
+    def list_jobs(
+        self,
+        *,
+        cluster: str | None = None,
+        state: JobStatus | str | None = None,
+        user: str | None = None,
+        partition: str | None = None,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+    ) -> ListJobsResponse:
+        """Lists the jobs that Slurm still knows, newest first.
+
+        Errors: NOT_FOUND for an unknown cluster; UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`,
+        `SlurmRefused`); DEADLINE_EXCEEDED.
+
+        Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`,
+        `job.completed`, `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is
+        `<cluster>/<job_id>`. Jobs that had ended before they were first seen have none.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - cluster: Only this cluster; the first when empty.
+        - state: Only jobs that stand so.
+        - user: Only jobs of this Slurm user.
+        - partition: Only jobs in this partition.
+        - page: From 1.
+        - limit: Jobs on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        """
+        return self._connection.call(
+            ListJobsResponse,
+            "GET",
+            "/api/slurm/jobs",
+            query={
+                "cluster": cluster,
+                "state": state,
+                "user": user,
+                "partition": partition,
+                "page": page,
+                "limit": limit,
+                "page_size": page_size,
+            },
+        )
+
+    def iterate_jobs(
+        self,
+        *,
+        cluster: str | None = None,
+        state: JobStatus | str | None = None,
+        user: str | None = None,
+        partition: str | None = None,
+    ) -> Iterator[Job]:
+        """All of what `list_jobs` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(
+            lambda page: self.list_jobs(
+                page=page, limit=PAGE_SIZE, cluster=cluster, state=state, user=user, partition=partition
+            )
+        )
+
+    def submit_job(
+        self,
+        *,
+        cluster: str | None = None,
+        job_name: str | None = None,
+        partition: str | None = None,
+        nodes: int | None = None,
+        ntasks: int | None = None,
+        script: str | None = None,
+        cpus_per_task: int | None = None,
+        memory_per_node_mb: int | None = None,
+        gpus_per_node: int | None = None,
+        gpu_type: str | None = None,
+        time_limit_minutes: int | None = None,
+        working_directory: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        standard_output: str | None = None,
+        standard_error: str | None = None,
+        account: str | None = None,
+    ) -> SubmitJobResponse:
+        """Submits a batch job as the Slurm user of the caller.
+
+        Slurm has accepted it when this returns.
+
+        Errors: INVALID_ARGUMENT, also for what Slurm refuses, e.g. an unknown partition; NOT_FOUND for an unknown
+        cluster; PERMISSION_DENIED (`NoSlurmUser`) when the caller is no user of Slurm, and (`SlurmDenied`) when that
+        user may not; UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`, `SlurmRefused`); DEADLINE_EXCEEDED, after
+        which the job may have been accepted all the same.
+
+        Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`,
+        `job.completed`, `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is
+        `<cluster>/<job_id>`. Jobs that had ended before they were first seen have none.
+
+        Needs the role `user`, `operator` or `admin`. Counts towards the general limit.
+
+        - cluster: The cluster's name.
+        - job_name: At most 128 characters; `job` when empty.
+        - partition: Slurm's default when empty.
+        - nodes: How many nodes; 1 when 0.
+        - ntasks: How many tasks; Slurm's default when 0.
+        - script: The script with its `#!` line, at most 1 MiB, without NUL. It goes to Slurm as it is; nothing here
+          runs it.
+        - cpus_per_task: CPUs of each task; Slurm's default when 0.
+        - memory_per_node_mb: Memory on each node in MiB; Slurm's default when 0.
+        - gpus_per_node: GPUs on each node.
+        - gpu_type: The type of the GPUs as Slurm names it; any when empty.
+        - time_limit_minutes: The longest it may run in minutes; the partition's when 0.
+        - working_directory: Where it runs, an absolute path on the nodes; `/tmp` when empty.
+        - environment: Environment; `PATH` has a default.
+        - standard_output: Where its output goes, with Slurm's patterns, e.g. `%j`; in the working directory when
+          empty.
+        - standard_error: Where its errors go; with the output when empty.
+        - account: The account that pays; the user's default when empty.
+        """
+        return self._connection.call(
+            SubmitJobResponse,
+            "POST",
+            "/api/slurm/jobs",
+            body={
+                "cluster": cluster,
+                "job_name": job_name,
+                "partition": partition,
+                "nodes": nodes,
+                "ntasks": ntasks,
+                "script": script,
+                "cpus_per_task": cpus_per_task,
+                "memory_per_node_mb": memory_per_node_mb,
+                "gpus_per_node": gpus_per_node,
+                "gpu_type": gpu_type,
+                "time_limit_minutes": time_limit_minutes,
+                "working_directory": working_directory,
+                "environment": environment,
+                "standard_output": standard_output,
+                "standard_error": standard_error,
+                "account": account,
+            },
+        )
+
+    def get_job(
+        self,
+        job_id: int,
+        *,
+        cluster: str | None = None,
+    ) -> Job:
+        """One job.
+
+        Jobs that were seen here are remembered for 90 days after Slurm has forgotten them.
+
+        Errors: NOT_FOUND; UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`, `SlurmRefused`); DEADLINE_EXCEEDED.
+
+        Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`,
+        `job.completed`, `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is
+        `<cluster>/<job_id>`. Jobs that had ended before they were first seen have none.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - job_id: Slurm's number.
+        - cluster: The cluster's name.
+        """
+        return self._connection.call(Job, "GET", _path("/api/slurm/jobs/{job_id}", job_id=job_id), query={"cluster": cluster})
+
+    def cancel_job(
+        self,
+        job_id: int,
+        *,
+        cluster: str | None = None,
+    ) -> Job:
+        """Cancels a job, and answers how it stands then.
+
+        Cancelling one that has ended changes nothing.
+
+        Errors: NOT_FOUND; PERMISSION_DENIED (`SlurmDenied`) when Slurm does not let its user; UNAVAILABLE
+        (`SlurmNotConfigured`, `SlurmUnreachable`, `SlurmRefused`); DEADLINE_EXCEEDED.
+
+        Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`,
+        `job.completed`, `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is
+        `<cluster>/<job_id>`. Jobs that had ended before they were first seen have none.
+
+        Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or
+        `admin`, everybody's. Counts towards the general limit.
+
+        - job_id: Slurm's number.
+        - cluster: The cluster's name.
+        """
+        return self._connection.call(
+            Job, "DELETE", _path("/api/slurm/jobs/{job_id}", job_id=job_id), query={"cluster": cluster}
+        )
+
+    def list_nodes(
+        self,
+        *,
+        cluster: str | None = None,
+    ) -> SlurmListNodesResponse:
+        """Lists the nodes of a cluster by name.
+
+        Errors: NOT_FOUND for an unknown cluster; UNAVAILABLE (`SlurmNotConfigured`, `SlurmUnreachable`,
+        `SlurmRefused`); DEADLINE_EXCEEDED.
+
+        Whatever happens to a job is an event of its own, seen by the same people: `job.pending`, `job.running`,
+        `job.completed`, `job.failed`, `job.cancelled`, `job.timeout` and `job.lost`. Its `resource_id` is
+        `<cluster>/<job_id>`. Jobs that had ended before they were first seen have none.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - cluster: The cluster's name.
+        """
+        return self._connection.call(SlurmListNodesResponse, "GET", "/api/slurm/nodes", query={"cluster": cluster})
+
+
+class GpusService:
+    """Operations of `client.gpus`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        source: GpuSource | str | None = None,
+        status: GpuStatus | str | None = None,
+        node: str | None = None,
+        page: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+    ) -> ListGpusResponse:
+        """Lists GPUs by node and index: those of nodes with an agent, and those that Slurm gives away.
+
+        A cluster of Slurm that cannot be asked is no error: `warnings` says so, and its GPUs are missing.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - source: Only those of this source.
+        - status: Only those that stand so.
+        - node: Only those of this node, by id for agents and by name for Slurm.
+        - page: From 1.
+        - limit: GPUs on a page: default 20, at most 100.
+        - page_size: The same as `limit`.
+        """
+        return self._connection.call(
+            ListGpusResponse,
+            "GET",
+            "/api/gpus",
+            query={"source": source, "status": status, "node": node, "page": page, "limit": limit, "page_size": page_size},
+        )
+
+
 class Services:
     """All services of the contract."""
 
@@ -1853,3 +2823,9 @@ class Services:
         self.audit = AuditService(connection)
         self.claims = ClaimsService(connection)
         self.events = EventsService(connection)
+        self.jupyterhub = JupyterhubService(connection)
+        self.salt = SaltService(connection)
+        self.webhooks = WebhooksService(connection)
+        self.monitoring = MonitoringService(connection)
+        self.slurm = SlurmService(connection)
+        self.gpus = GpusService(connection)

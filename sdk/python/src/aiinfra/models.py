@@ -21,32 +21,53 @@ __all__ = [
     "ClaimSpec",
     "ClaimSpecInput",
     "ClaimStatus",
+    "Cluster",
+    "ClusterStatus",
     "Container",
     "CreateContainerResponse",
     "CreateHostResponse",
     "DeleteMachineResponse",
     "DeleteUserResponse",
+    "Delivery",
+    "DeliveryStatus",
+    "Deployment",
     "Empty",
     "Event",
+    "FleetGpu",
     "GpuExplanation",
     "GpuMetrics",
+    "GpuSource",
+    "GpuStatus",
     "Health",
+    "History",
     "Host",
     "HostGpu",
     "HostGpuStatus",
     "HostHealth",
     "HostStatus",
+    "HubServer",
+    "HubUser",
+    "Job",
+    "JobStatus",
     "JoinToken",
+    "JupyterhubListUsersResponse",
     "ListApiTokensResponse",
     "ListAuditEventsResponse",
     "ListClaimsResponse",
+    "ListClustersResponse",
+    "ListDeliveriesResponse",
+    "ListGpusResponse",
     "ListHostGpusResponse",
     "ListHostsResponse",
+    "ListJobsResponse",
     "ListJoinTokensResponse",
     "ListMachinesResponse",
+    "ListMetricsResponse",
+    "ListMinionsResponse",
     "ListNodesResponse",
     "ListRolesResponse",
     "ListUsersResponse",
+    "ListWebhooksResponse",
     "LoginResponse",
     "LogoutResponse",
     "Machine",
@@ -54,6 +75,12 @@ __all__ = [
     "MachineStatus",
     "Maintenance",
     "MaintenanceClaims",
+    "Metric",
+    "Minion",
+    "MinionDeployment",
+    "MinionResult",
+    "MinionStatus",
+    "MonitoringSystemMetrics",
     "Node",
     "NodeExplanation",
     "NodeGpu",
@@ -61,18 +88,29 @@ __all__ = [
     "NodeMetrics",
     "NodeState",
     "Pagination",
+    "Point",
     "PortMapping",
     "PortMappingInput",
+    "Progress",
     "RegisterNodeResponse",
     "Resources",
     "ResourcesInput",
     "RevokeApiTokenResponse",
     "Role",
     "RolePolicy",
+    "SaltJob",
+    "ServerStatus",
     "Session",
+    "SlurmGpus",
+    "SlurmListNodesResponse",
+    "SlurmNode",
+    "StateResult",
+    "SubmitJobResponse",
     "SystemMetrics",
+    "TargetType",
     "TestToken",
     "User",
+    "Webhook",
 ]
 
 
@@ -108,6 +146,66 @@ class ClaimPhase(Word):
     RUNNING = "Running"
     FAILED = "Failed"
     COMPLETED = "Completed"
+
+
+class ClusterStatus(Word):
+    """Whether a cluster can be used.
+
+    - `unknown`: Not known.
+    - `active`: It answers.
+    - `unreachable`: It does not; `message` says why.
+    """
+
+    UNKNOWN = "unknown"
+    ACTIVE = "active"
+    UNREACHABLE = "unreachable"
+
+
+class DeliveryStatus(Word):
+    """How a delivery stands.
+
+    - empty: No filter.
+    - `pending`: It is still tried.
+    - `delivered`: It was answered with 2xx.
+    - `failed`: It was given up.
+    """
+
+    UNSPECIFIED = ""
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class GpuSource(Word):
+    """Who gives a GPU away.
+
+    - empty: No filter.
+    - `agent`: Claims, on a node with an agent.
+    - `slurm`: Jobs of Slurm; claims do not get it.
+    """
+
+    UNSPECIFIED = ""
+    AGENT = "agent"
+    SLURM = "slurm"
+
+
+class GpuStatus(Word):
+    """How a GPU stands.
+
+    - empty: No filter.
+    - `free`: Nobody uses it.
+    - `allocated`: A claim or a job has it.
+    - `busy`: Somebody else uses it.
+    - `faulty`: It could not be read.
+    - `offline`: Its node is not reached.
+    """
+
+    UNSPECIFIED = ""
+    FREE = "free"
+    ALLOCATED = "allocated"
+    BUSY = "busy"
+    FAULTY = "faulty"
+    OFFLINE = "offline"
 
 
 class HostGpuStatus(Word):
@@ -155,6 +253,29 @@ class HostStatus(Word):
     ONLINE = "online"
     OFFLINE = "offline"
     MAINTENANCE = "maintenance"
+
+
+class JobStatus(Word):
+    """How a job stands.
+
+    - empty: No filter; of a job: not known.
+    - `pending`: It waits, is held or is being prepared.
+    - `running`: It runs, is suspended or is being cleaned up.
+    - `completed`: It ended with exit code 0.
+    - `failed`: It ended otherwise, or its node did.
+    - `cancelled`: Somebody cancelled it, or it gave way to another.
+    - `timeout`: It reached its time limit or its deadline.
+    - `lost`: Slurm has forgotten it before anybody here saw it end; the rest is what was known last.
+    """
+
+    UNSPECIFIED = ""
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    LOST = "lost"
 
 
 class MachineRole(Word):
@@ -210,6 +331,19 @@ class MaintenanceClaims(Word):
     MOVE = "move"
 
 
+class MinionStatus(Word):
+    """Whether a minion answers.
+
+    - empty: No filter.
+    - `up`: It answers.
+    - `down`: It does not.
+    """
+
+    UNSPECIFIED = ""
+    UP = "up"
+    DOWN = "down"
+
+
 class NodeLossPolicy(Word):
     """What happens to a claim when its node is lost.
 
@@ -236,6 +370,36 @@ class NodeState(Word):
     PENDING = "Pending"
     ONLINE = "Online"
     OFFLINE = "Offline"
+
+
+class ServerStatus(Word):
+    """How a server stands.
+
+    - `stopped`: It does not run.
+    - `starting`: It starts.
+    - `ready`: It can be used.
+    - `stopping`: It stops.
+    """
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+class TargetType(Word):
+    """How a target names minions.
+
+    - empty: As TARGET_TYPE_GLOB.
+    - `glob`: A shell pattern of names.
+    - `list`: Names, separated by commas.
+    - `grain`: A grain and a pattern of its value, `name:pattern`.
+    """
+
+    UNSPECIFIED = ""
+    GLOB = "glob"
+    LIST = "list"
+    GRAIN = "grain"
 
 
 @dataclass
@@ -507,6 +671,41 @@ class ClaimStatus(Model):
 
 
 @dataclass
+class Cluster(Model):
+    """A cluster."""
+
+    id: int = 0
+    """Its place in the settings, from 1."""
+
+    name: str = ""
+    """Its name in the settings."""
+
+    status: ClusterStatus = ClusterStatus.UNKNOWN
+    """Whether it can be used."""
+
+    nodes: int = 0
+    """How many nodes it has."""
+
+    total_cpus: int = 0
+    """CPUs of all nodes."""
+
+    total_memory: str = ""
+    """Memory of all nodes in GiB, rounded, with its unit."""
+
+    total_gpus: int = 0
+    """GPUs of all nodes."""
+
+    slurm_version: str = ""
+    """The version of Slurm; empty while it cannot be reached."""
+
+    api_version: str = ""
+    """The version of its REST API that is spoken."""
+
+    message: str = ""
+    """Why it cannot be reached."""
+
+
+@dataclass
 class Container(Model):
     """A container that an agent made."""
 
@@ -580,6 +779,73 @@ class DeleteUserResponse(Model):
 
 
 @dataclass
+class Delivery(Model):
+    """An event on its way to one subscriber."""
+
+    id: str = ""
+    """A UUID."""
+
+    webhook_id: str = ""
+    """The webhook."""
+
+    event_id: str = ""
+    """The event, which is the `webhook-id` of every attempt."""
+
+    event_type: str = ""
+    """Its type."""
+
+    status: DeliveryStatus = DeliveryStatus.UNSPECIFIED
+    """How it stands."""
+
+    attempts: int = 0
+    """How often it was tried."""
+
+    response_status: int = 0
+    """The HTTP status of the last answer; 0 when there was none."""
+
+    error: str = ""
+    """Why the last attempt failed."""
+
+    duration_ms: int = 0
+    """How long the last attempt took in milliseconds."""
+
+    created_at: datetime | None = None
+    """When it was made."""
+
+    attempted_at: datetime | None = None
+    """When it was tried last; null before."""
+
+    next_attempt_at: datetime | None = None
+    """When it is tried next; null when it is over."""
+
+
+@dataclass
+class Deployment(Model):
+    """What became of a state on its minions."""
+
+    job_id: str = ""
+    """Salt's id, 20 digits."""
+
+    state: str = ""
+    """The state."""
+
+    target: str = ""
+    """Which minions were asked for."""
+
+    complete: bool = False
+    """Every minion has answered."""
+
+    success: bool = False
+    """Every minion has answered, and every part of the state holds, or with `test` would."""
+
+    results: list[MinionDeployment] = field(default_factory=list)
+    """By minion."""
+
+    missing: list[str] = field(default_factory=list)
+    """Minions that were asked for and have not answered; those of a list that do not exist are among them."""
+
+
+@dataclass
 class Empty(Model):
     """Empty."""
 
@@ -608,6 +874,41 @@ class Event(Model):
 
     data: dict[str, Any] | None = None
     """What it is like now."""
+
+
+@dataclass
+class FleetGpu(Model):
+    """A GPU."""
+
+    uuid: str = ""
+    """Its UUID; empty for those of Slurm, which does not tell."""
+
+    index: int = 0
+    """Its number on the node."""
+
+    model: str = ""
+    """The product name, or the type as Slurm names it."""
+
+    memory_mb: int = 0
+    """Memory in MiB; 0 when it is not known."""
+
+    source: GpuSource = GpuSource.UNSPECIFIED
+    """Who gives it away."""
+
+    status: GpuStatus = GpuStatus.UNSPECIFIED
+    """How it stands."""
+
+    node_id: str = ""
+    """The node's id; empty for those of Slurm."""
+
+    node_name: str = ""
+    """The node's name."""
+
+    cluster: str = ""
+    """The cluster of Slurm."""
+
+    claim_id: str = ""
+    """The claim that has it."""
 
 
 @dataclass
@@ -668,6 +969,23 @@ class Health(Model):
 
     timestamp: datetime | None = None
     """When this was found."""
+
+
+@dataclass
+class History(Model):
+    """What a metric was."""
+
+    metric: str = ""
+    """Its name."""
+
+    unit: str = ""
+    """Its unit: `percent`, `bytes`, `bytes_per_second`, `celsius`, `watts`, `count` or empty."""
+
+    step: int = 0
+    """Seconds of a step."""
+
+    points: list[Point] = field(default_factory=list)
+    """The steps, oldest first."""
 
 
 @dataclass
@@ -774,6 +1092,108 @@ class HostGpu(Model):
 
 
 @dataclass
+class HubServer(Model):
+    """A server of a user."""
+
+    username: str = ""
+    """Whose."""
+
+    server_name: str = ""
+    """Its name; empty for the first."""
+
+    status: ServerStatus = ServerStatus.STOPPED
+    """How it stands."""
+
+    url: str = ""
+    """Its path at the hub's public address; empty while it does not run."""
+
+    started_at: datetime | None = None
+    """When it was started; null while it does not run."""
+
+    last_activity: datetime | None = None
+    """When it was last used; null when never."""
+
+
+@dataclass
+class HubUser(Model):
+    """A user of the hub."""
+
+    username: str = ""
+    """The name."""
+
+    admin: bool = False
+    """Whether they administrate the hub."""
+
+    groups: list[str] = field(default_factory=list)
+    """Their groups."""
+
+    servers: list[HubServer] = field(default_factory=list)
+    """Their servers as far as the hub knows them, the one without a name first."""
+
+    created_at: datetime | None = None
+    """When they were added."""
+
+    last_activity: datetime | None = None
+    """When they were last seen; null when never."""
+
+
+@dataclass
+class Job(Model):
+    """A job."""
+
+    job_id: int = 0
+    """Slurm's number, unique in its cluster."""
+
+    status: JobStatus = JobStatus.UNSPECIFIED
+    """How it stands."""
+
+    partition: str = ""
+    """The partition."""
+
+    nodes: list[str] = field(default_factory=list)
+    """The nodes it has or had."""
+
+    start_time: datetime | None = None
+    """When it began to run; null before."""
+
+    elapsed_time: str = ""
+    """How long it has run, as `HH:MM:SS` or `D-HH:MM:SS`."""
+
+    job_name: str = ""
+    """The name."""
+
+    cluster: str = ""
+    """The cluster."""
+
+    user: str = ""
+    """The Slurm user."""
+
+    submit_time: datetime | None = None
+    """When it was accepted."""
+
+    end_time: datetime | None = None
+    """When it ended; null before."""
+
+    slurm_state: str = ""
+    """The state in Slurm's word, e.g. `OUT_OF_MEMORY`."""
+
+    reason: str = ""
+    """Why it waits or failed, in Slurm's word; empty for no reason. `ForgottenBySlurm` for a job that is lost."""
+
+    exit_code: int = 0
+    """Of the script when it has ended; 128 and the signal's number when a signal ended it."""
+
+    cpus: int = 0
+    """CPUs that it has or asks for."""
+
+    gpus: int = 0
+    """GPUs that it has or asks for, on all nodes."""
+
+    time_limit_minutes: int = 0
+    """Minutes; 0 for no limit."""
+
+
+@dataclass
 class JoinToken(Model):
     """A join token."""
 
@@ -806,11 +1226,47 @@ class JoinToken(Model):
 
 
 @dataclass
+class ListClustersResponse(Model):
+    """All clusters."""
+
+    clusters: list[Cluster] = field(default_factory=list)
+    """In the order of the settings."""
+
+
+@dataclass
+class ListGpusResponse(Model):
+    """A page of GPUs."""
+
+    gpus: list[FleetGpu] = field(default_factory=list)
+    """By node and index."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """GPUs on a page."""
+
+    warnings: list[str] = field(default_factory=list)
+    """Sources that could not be asked, each with its reason; their GPUs are missing."""
+
+
+@dataclass
 class ListHostGpusResponse(Model):
     """A host's GPUs."""
 
     items: list[HostGpu] = field(default_factory=list)
     """By index."""
+
+
+@dataclass
+class ListMetricsResponse(Model):
+    """All metrics."""
+
+    metrics: list[Metric] = field(default_factory=list)
+    """By name."""
 
 
 @dataclass
@@ -917,6 +1373,124 @@ class Maintenance(Model):
 
     remaining_claims: int = 0
     """Claims that are still there: placed on the host, or with a container that is still being removed."""
+
+
+@dataclass
+class Metric(Model):
+    """A metric."""
+
+    name: str = ""
+    """Its name."""
+
+    unit: str = ""
+    """Its unit."""
+
+    per_gpu: bool = False
+    """Whether each GPU has one."""
+
+    description: str = ""
+    """What it is."""
+
+
+@dataclass
+class Minion(Model):
+    """A minion."""
+
+    id: str = ""
+    """Its name."""
+
+    status: MinionStatus = MinionStatus.UNSPECIFIED
+    """Whether it answers."""
+
+    os: str = ""
+    """The operating system; empty when the minion was never heard of."""
+
+    os_release: str = ""
+    """Its release."""
+
+    cpus: int = 0
+    """CPUs."""
+
+    memory_mb: int = 0
+    """Memory in MiB."""
+
+    ip_addresses: list[str] = field(default_factory=list)
+    """IPv4 addresses."""
+
+    salt_version: str = ""
+    """The version of Salt on it."""
+
+    grains: dict[str, Any] | None = None
+    """All grains; in lists empty."""
+
+
+@dataclass
+class MinionDeployment(Model):
+    """What became of a state on one minion."""
+
+    minion: str = ""
+    """The minion's name."""
+
+    success: bool = False
+    """Every part of the state holds, or with `test` would."""
+
+    states: list[StateResult] = field(default_factory=list)
+    """Its parts, in the order in which they ran."""
+
+    errors: list[str] = field(default_factory=list)
+    """Why none ran, e.g. that there is no such state."""
+
+
+@dataclass
+class MinionResult(Model):
+    """What a function did on one minion."""
+
+    minion: str = ""
+    """The minion's name."""
+
+    success: bool = False
+    """It ended with return code 0, and no state of it failed."""
+
+    result: Any = None
+    """What the function returned."""
+
+    return_code: int = 0
+    """The return code."""
+
+
+@dataclass
+class MonitoringSystemMetrics(Model):
+    """Readings."""
+
+    cpu_usage: float = 0.0
+    """Use of all cores together, 0 to 100."""
+
+    memory_usage: float = 0.0
+    """Memory in use, 0 to 100."""
+
+    disk_usage: float = 0.0
+    """Use of the file system that holds the agent's data, 0 to 100."""
+
+    network_in: float = 0.0
+    """Bytes received per second on all interfaces but the loopback."""
+
+    network_out: float = 0.0
+    """Bytes sent per second."""
+
+    gpu_usage: float = 0.0
+    """Use of the GPUs, 0 to 100."""
+
+    gpu_memory_usage: float = 0.0
+    """Memory in use of the GPUs, 0 to 100."""
+
+    nodes: int = 0
+    """How many nodes were read."""
+
+    gpus: int = 0
+    """How many GPUs were read."""
+
+    timestamp: datetime | None = None
+    """When the answer was made."""
 
 
 @dataclass
@@ -1052,6 +1626,17 @@ class Pagination(Model):
 
 
 @dataclass
+class Point(Model):
+    """A step."""
+
+    timestamp: datetime | None = None
+    """Its beginning."""
+
+    value: float = 0.0
+    """The mean of what was measured in it."""
+
+
+@dataclass
 class PortMapping(Model):
     """A port of a container made reachable on its machine."""
 
@@ -1077,6 +1662,26 @@ class PortMappingInput(Model):
 
     protocol: str | None = None
     """`tcp` (also when empty) or `udp`."""
+
+
+@dataclass
+class Progress(Model):
+    """How far a start has come."""
+
+    progress: int = 0
+    """0 to 100."""
+
+    message: str = ""
+    """What is done, in the hub's words."""
+
+    ready: bool = False
+    """It can be used."""
+
+    failed: bool = False
+    """It did not start."""
+
+    url: str = ""
+    """Its path at the hub's public address, when it is ready."""
 
 
 @dataclass
@@ -1158,6 +1763,35 @@ class RolePolicy(Model):
 
 
 @dataclass
+class SaltJob(Model):
+    """A job and its results."""
+
+    job_id: str = ""
+    """Salt's id, 20 digits."""
+
+    function: str = ""
+    """The function."""
+
+    target: str = ""
+    """Which minions were asked for."""
+
+    complete: bool = False
+    """Every minion has answered."""
+
+    success: bool = False
+    """Every minion has answered, and each with success."""
+
+    results: list[MinionResult] = field(default_factory=list)
+    """By minion."""
+
+    missing: list[str] = field(default_factory=list)
+    """Minions that were asked for and have not answered; those of a list that do not exist are among them."""
+
+    start_time: str = ""
+    """When it began by the master's own clock, which tells no zone."""
+
+
+@dataclass
 class Session(Model):
     """A token and whom it stands for."""
 
@@ -1169,6 +1803,106 @@ class Session(Model):
 
     user: Account | None = None
     """The user."""
+
+
+@dataclass
+class SlurmGpus(Model):
+    """Equal GPUs of a node."""
+
+    type: str = ""
+    """The type as Slurm names it; empty when it has none."""
+
+    count: int = 0
+    """How many."""
+
+    used: int = 0
+    """How many of them are in use."""
+
+
+@dataclass
+class SlurmListNodesResponse(Model):
+    """All nodes of a cluster."""
+
+    nodes: list[SlurmNode] = field(default_factory=list)
+    """By name."""
+
+
+@dataclass
+class SlurmNode(Model):
+    """A node of Slurm."""
+
+    name: str = ""
+    """The name."""
+
+    state: str = ""
+    """Slurm's word in lower case: `idle`, `mixed`, `allocated`, `down`, `drained` …"""
+
+    cpus: int = 0
+    """CPUs."""
+
+    memory: str = ""
+    """Memory in GiB, rounded, with its unit."""
+
+    jobs: list[int] = field(default_factory=list)
+    """The jobs on it."""
+
+    allocated_cpus: int = 0
+    """CPUs in use."""
+
+    gpus: list[SlurmGpus] = field(default_factory=list)
+    """Its GPUs."""
+
+    reason: str = ""
+    """Why it is down or drained."""
+
+    cluster: str = ""
+    """The cluster."""
+
+
+@dataclass
+class StateResult(Model):
+    """One part of a state."""
+
+    id: str = ""
+    """Its id in the state."""
+
+    function: str = ""
+    """The function, e.g. `file.managed`."""
+
+    name: str = ""
+    """What it is about, e.g. a path."""
+
+    success: bool = False
+    """It holds; with `test`, it would."""
+
+    changed: bool = False
+    """It was changed, or with `test` would be."""
+
+    comment: str = ""
+    """What was done."""
+
+    changes: dict[str, Any] | None = None
+    """What changed."""
+
+    duration_ms: float = 0.0
+    """Milliseconds."""
+
+
+@dataclass
+class SubmitJobResponse(Model):
+    """A job that was accepted."""
+
+    job_id: int = 0
+    """Slurm's number, unique in its cluster."""
+
+    status: JobStatus = JobStatus.UNSPECIFIED
+    """How it stands."""
+
+    submit_time: datetime | None = None
+    """When it was accepted."""
+
+    cluster: str = ""
+    """Where."""
 
 
 @dataclass
@@ -1217,6 +1951,54 @@ class User(Model):
 
     role: str = ""
     """`admin`, `operator`, `user` or `readonly`."""
+
+
+@dataclass
+class Webhook(Model):
+    """A subscription."""
+
+    id: str = ""
+    """A UUID."""
+
+    url: str = ""
+    """Where events are sent."""
+
+    events: list[str] = field(default_factory=list)
+    """Which types; `job.*` is all types of jobs, `*` is all."""
+
+    active: bool = False
+    """Whether events are sent."""
+
+    description: str = ""
+    """A note."""
+
+    created_at: datetime | None = None
+    """When it was made."""
+
+    updated_at: datetime | None = None
+    """When it was changed."""
+
+    secret: str = ""
+    """The secret of the signatures, in the answer to subscribing only."""
+
+
+@dataclass
+class JupyterhubListUsersResponse(Model, Page[HubUser]):
+    """A page of users."""
+
+    _items: ClassVar[str] = "users"
+
+    users: list[HubUser] = field(default_factory=list)
+    """By name."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Users on a page."""
 
 
 @dataclass
@@ -1277,6 +2059,25 @@ class ListClaimsResponse(Model, Page[Claim]):
 
 
 @dataclass
+class ListDeliveriesResponse(Model, Page[Delivery]):
+    """A page of deliveries."""
+
+    _items: ClassVar[str] = "deliveries"
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Deliveries on a page."""
+
+
+@dataclass
 class ListHostsResponse(Model, Page[Host]):
     """A page of hosts."""
 
@@ -1288,6 +2089,25 @@ class ListHostsResponse(Model, Page[Host]):
 
     pagination: Pagination | None = None
     """Which page."""
+
+
+@dataclass
+class ListJobsResponse(Model, Page[Job]):
+    """A page of jobs."""
+
+    _items: ClassVar[str] = "jobs"
+
+    jobs: list[Job] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Jobs on a page."""
 
 
 @dataclass
@@ -1329,6 +2149,25 @@ class ListMachinesResponse(Model, Page[Machine]):
 
 
 @dataclass
+class ListMinionsResponse(Model, Page[Minion]):
+    """A page of minions."""
+
+    _items: ClassVar[str] = "minions"
+
+    minions: list[Minion] = field(default_factory=list)
+    """By name, without all their grains."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Minions on a page."""
+
+
+@dataclass
 class ListNodesResponse(Model, Page[Node]):
     """A page of nodes."""
 
@@ -1364,3 +2203,22 @@ class ListUsersResponse(Model, Page[Account]):
 
     limit: int = 0
     """Users on a page."""
+
+
+@dataclass
+class ListWebhooksResponse(Model, Page[Webhook]):
+    """A page of subscriptions."""
+
+    _items: ClassVar[str] = "webhooks"
+
+    webhooks: list[Webhook] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Webhooks on a page."""
