@@ -5,7 +5,7 @@ CARGO ?= cargo
 ARGS ?=
 BUF ?= buf
 
-.PHONY: help up build test schemathesis instructions lint contract released fmt audit load-tests
+.PHONY: help up build test schemathesis sdk sdk-check instructions lint contract released fmt audit load-tests
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,6 +27,14 @@ load-tests: ## measure everything on an idle machine, and write load-tests/repor
 schemathesis: ## check that a running control plane does what its OpenAPI document says
 	$(CARGO) build --locked -p utopia-controlplane --bins
 	.ci/schemathesis.sh
+
+sdk: ## make the generated files of the Python and Go SDKs from the contract
+	$(CARGO) build --locked -p utopia-controlplane --bins
+	sdk/generate.sh
+
+sdk-check: ## check that the SDKs are what the contract makes, and test them
+	$(CARGO) build --locked -p utopia-controlplane --bins
+	sdk/check.sh
 
 instructions: ## compare what the hottest ways through the product cost with what is recorded, in instructions
 	.ci/instructions.sh

@@ -5,6 +5,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [[ -z ${UTOPIA_SDK_URL:-} ]]; then exec "$here/controlplane.sh" "$here/check.sh"; fi
+command -v go >/dev/null || { echo "sdk: there is no Go toolchain" >&2; exit 1; }
 . "$here/tools.sh"
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.7.0
 

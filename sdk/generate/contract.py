@@ -85,6 +85,8 @@ class Service:
     """Operations that belong together."""
 
     words: Words
+    # The words as one, where the contract writes the area so.
+    joined: Words
     operations: list[Operation] = field(default_factory=list)
 
 
@@ -137,7 +139,8 @@ class Contract:
         stem = split(tag.removesuffix("Service"))
         full = {raw["operationId"]: self._operation_words(raw["operationId"], path, entries) for _, path, raw in entries}
         is_counted = any(position(words, plural(stem)) for words in full.values())
-        service = Service(plural(stem) if is_counted else self._area(entries[0][2], stem))
+        words = plural(stem) if is_counted else stem
+        service = Service(words, words if is_counted else self._area(entries[0][2], stem))
         short = {id: self._without_stem(words, stem) for id, words in full.items()}
         for method, path, raw in entries:
             id = raw["operationId"]
@@ -283,10 +286,11 @@ class Contract:
     def _name_schemas(self) -> None:
         """Names bodies that a path has taken fields from by their operation, and types of other areas with their area."""
         owners = {operation.body: operation for service in self.services for operation in service.operations}
+        areas = {"".join(service.words): service.words for service in self.services}
         for name, schema in self.schemas.items():
             area = re.match(r"\w+\.(\w+)\.", name)
             if area:
-                schema.words = split(area[1]) + schema.words
+                schema.words = areas.get(area[1], split(area[1])) + schema.words
             elif name.endswith("_Body"):
                 schema.words = [*owners[name].full, "request"]
         names = ["".join(schema.words) for schema in self.schemas.values()]

@@ -181,8 +181,6 @@ class Services:
     def __init__(self, contract: Contract) -> None:
         self.types = Types(contract)
         self.contract = contract
-        names = [pascal(operation.full) for service in contract.services for operation in service.operations if operation.query]
-        self.twice = {name for name in names if names.count(name) > 1}
 
     def file(self) -> str:
         """The whole file."""
@@ -209,8 +207,7 @@ class Services:
 
     def parameters_name(self, service: Service, operation: Operation) -> str:
         """The name of an operation's parameters."""
-        name = pascal(operation.full)
-        return (pascal(service.words) if name in self.twice else "") + name + "Params"
+        return pascal(service.words) + pascal(operation.words) + "Params"
 
     def parameters(self, service: Service, operation: Operation) -> str:
         """What an operation may be told beside its path."""

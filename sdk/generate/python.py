@@ -159,13 +159,13 @@ class Services:
         text = f"class {self.prefix}Services:\n" + doc("    ", "All services of the contract.")
         text += f"\n    def __init__(self, connection: {self.prefix}Connection) -> None:\n"
         text += "".join(
-            f"        self.{snake(service.words)} = {self.class_name(service)}(connection)\n"
+            f"        self.{snake(service.joined)} = {self.class_name(service)}(connection)\n"
             for service in self.contract.services
         )
         return text
 
     def service(self, service: Service) -> str:
-        text = f"class {self.class_name(service)}:\n" + doc("    ", f"Operations of `client.{snake(service.words)}`.")
+        text = f"class {self.class_name(service)}:\n" + doc("    ", f"Operations of `client.{snake(service.joined)}`.")
         text += (
             f"\n    def __init__(self, connection: {self.prefix}Connection) -> None:\n        self._connection = connection\n"
         )

@@ -81,12 +81,12 @@ func TestParametersAreWrittenAsTheServerReadsThem(t *testing.T) {
 	fake := newFake(t, says(http.StatusOK, `{"data": {}}`))
 	client := fake.client()
 	start := time.Date(2026, 1, 2, 4, 0, 0, 0, time.FixedZone("", 3600))
-	must[*ListAuditEventsResponse](t)(client.Audit.ListEvents(ListAuditEventsParams{StartTime: start, User: "ä&b", Page: 2}))
-	if err := client.Hosts.Delete("a/b ?ü", DeleteHostParams{Force: true}); err != nil {
+	must[*ListAuditEventsResponse](t)(client.Audit.ListEvents(AuditListEventsParams{StartTime: start, User: "ä&b", Page: 2}))
+	if err := client.Hosts.Delete("a/b ?ü", HostsDeleteParams{Force: true}); err != nil {
 		t.Error(err)
 	}
 	fake.then(fake.streams("ends"))
-	for _, err := range client.Events.Watch(WatchEventsParams{Types: []string{"claim.*", "node.down"}, Once: true}) {
+	for _, err := range client.Events.Watch(EventsWatchParams{Types: []string{"claim.*", "node.down"}, Once: true}) {
 		t.Error(err)
 	}
 	equal(t, fake.seen()[0].query, map[string][]string{"start_time": {"2026-01-02T03:00:00Z"}, "user": {"ä&b"}, "page": {"2"}})

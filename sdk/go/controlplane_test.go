@@ -43,8 +43,8 @@ func TestTheLifeOfAClaim(t *testing.T) {
 	within(t, time.Since(claim.CreatedAt).Abs(), 0, time.Minute)
 
 	is := func(other Claim) bool { return other.ID == claim.ID }
-	equal(t, slices.ContainsFunc(must[*ListClaimsResponse](t)(client.Claims.List(ListClaimsParams{Phase: ClaimPhasePending})).Claims, is), true)
-	running := must[[]Claim](t)(collect(client.Claims.All(ListClaimsParams{Phase: ClaimPhaseRunning})))
+	equal(t, slices.ContainsFunc(must[*ListClaimsResponse](t)(client.Claims.List(ClaimsListParams{Phase: ClaimPhasePending})).Claims, is), true)
+	running := must[[]Claim](t)(collect(client.Claims.All(ClaimsListParams{Phase: ClaimPhaseRunning})))
 	equal(t, slices.ContainsFunc(running, is), false)
 	equal(t, must[*ClaimExplanation](t)(client.Claims.Explain(claim.ID)).Phase, ClaimPhasePending)
 
@@ -73,7 +73,7 @@ func TestPagesOfAControlPlane(t *testing.T) {
 	for range 5 {
 		made[must[*JoinToken](t)(client.JoinTokens.Create(CreateJoinTokenRequest{Description: "pages"})).ID] = true
 	}
-	equal(t, len(must[*ListJoinTokensResponse](t)(client.JoinTokens.List(ListJoinTokensParams{Limit: 2})).JoinTokens), 2)
+	equal(t, len(must[*ListJoinTokensResponse](t)(client.JoinTokens.List(JoinTokensListParams{Limit: 2})).JoinTokens), 2)
 	for token, err := range client.JoinTokens.All() {
 		if err != nil {
 			t.Fatal(err)
@@ -161,7 +161,7 @@ func TestEventsSurviveBrokenConnections(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	made, seen := map[string]bool{}, map[string]bool{}
-	for event, err := range client.Events.WatchContext(ctx, WatchEventsParams{Types: []string{"claim.*"}}) {
+	for event, err := range client.Events.WatchContext(ctx, EventsWatchParams{Types: []string{"claim.*"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,7 @@
 // early. Operations that list in pages have an iterator over all of them beside, called All…, and those that answer with message
 // after message are iterators themselves:
 //
-//	for claim, err := range client.Claims.All(aiinfra.ListClaimsParams{Phase: aiinfra.ClaimPhaseRunning}) {
+//	for claim, err := range client.Claims.All(aiinfra.ClaimsListParams{Phase: aiinfra.ClaimPhaseRunning}) {
 //
 // An error is an [*Error] when the server refused or failed, and wraps [ErrConnection], [ErrTimeout] or [ErrInvalidResponse]
 // otherwise. What may safely be done twice is tried again, after as long as the server asks for.

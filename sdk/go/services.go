@@ -22,7 +22,7 @@ type Services struct {
 	Audit      *AuditService
 	Claims     *ClaimsService
 	Events     *EventsService
-	Jupyterhub *JupyterhubService
+	JupyterHub *JupyterHubService
 	Salt       *SaltService
 	Webhooks   *WebhooksService
 	Monitoring *MonitoringService
@@ -44,7 +44,7 @@ func newServices(connection *connection) Services {
 		Audit:      &AuditService{connection},
 		Claims:     &ClaimsService{connection},
 		Events:     &EventsService{connection},
-		Jupyterhub: &JupyterhubService{connection},
+		JupyterHub: &JupyterHubService{connection},
 		Salt:       &SaltService{connection},
 		Webhooks:   &WebhooksService{connection},
 		Monitoring: &MonitoringService{connection},
@@ -256,8 +256,8 @@ type UsersService struct {
 	connection *connection
 }
 
-// UsersListUsersParams are what [UsersService.List] may be told. What is zero is not said.
-type UsersListUsersParams struct {
+// UsersListParams are what [UsersService.List] may be told. What is zero is not said.
+type UsersListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Users on a page: default 20, at most 100.
@@ -273,12 +273,12 @@ type UsersListUsersParams struct {
 // List: lists users in the order in which they registered.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *UsersService) List(params ...UsersListUsersParams) (*ListUsersResponse, error) {
+func (service *UsersService) List(params ...UsersListParams) (*ListUsersResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [UsersService.List] with a context.
-func (service *UsersService) ListContext(ctx context.Context, params ...UsersListUsersParams) (*ListUsersResponse, error) {
+func (service *UsersService) ListContext(ctx context.Context, params ...UsersListParams) (*ListUsersResponse, error) {
 	var result ListUsersResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/users", query: first(params), envelope: true}, &result); err != nil {
 		return nil, err
@@ -287,12 +287,12 @@ func (service *UsersService) ListContext(ctx context.Context, params ...UsersLis
 }
 
 // All gives all of what [UsersService.List] gives in pages, fetched as it is consumed.
-func (service *UsersService) All(params ...UsersListUsersParams) iter.Seq2[Account, error] {
+func (service *UsersService) All(params ...UsersListParams) iter.Seq2[Account, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [UsersService.All] with a context.
-func (service *UsersService) AllContext(ctx context.Context, params ...UsersListUsersParams) iter.Seq2[Account, error] {
+func (service *UsersService) AllContext(ctx context.Context, params ...UsersListParams) iter.Seq2[Account, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Account](func(number int) (*ListUsersResponse, error) {
@@ -359,8 +359,8 @@ func (service *UsersService) UpdateContext(ctx context.Context, id string, body 
 	return &result, nil
 }
 
-// DeleteUserParams are what [UsersService.Delete] may be told. What is zero is not said.
-type DeleteUserParams struct {
+// UsersDeleteParams are what [UsersService.Delete] may be told. What is zero is not said.
+type UsersDeleteParams struct {
 	// Delete the user's live claims as well.
 	Force bool `query:"force"`
 }
@@ -373,12 +373,12 @@ type DeleteUserParams struct {
 // which deletes these).
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *UsersService) Delete(id string, params ...DeleteUserParams) (*DeleteUserResponse, error) {
+func (service *UsersService) Delete(id string, params ...UsersDeleteParams) (*DeleteUserResponse, error) {
 	return service.DeleteContext(context.Background(), id, params...)
 }
 
 // DeleteContext is [UsersService.Delete] with a context.
-func (service *UsersService) DeleteContext(ctx context.Context, id string, params ...DeleteUserParams) (*DeleteUserResponse, error) {
+func (service *UsersService) DeleteContext(ctx context.Context, id string, params ...UsersDeleteParams) (*DeleteUserResponse, error) {
 	var result DeleteUserResponse
 	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/users/{id}", arguments: []any{id}, query: first(params), envelope: true}, &result); err != nil {
 		return nil, err
@@ -430,8 +430,8 @@ type APITokensService struct {
 	connection *connection
 }
 
-// ListAPITokensParams are what [APITokensService.List] may be told. What is zero is not said.
-type ListAPITokensParams struct {
+// APITokensListParams are what [APITokensService.List] may be told. What is zero is not said.
+type APITokensListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Tokens on a page: default 20, at most 100.
@@ -443,12 +443,12 @@ type ListAPITokensParams struct {
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's. Counts towards the
 // general limit.
-func (service *APITokensService) List(params ...ListAPITokensParams) (*ListAPITokensResponse, error) {
+func (service *APITokensService) List(params ...APITokensListParams) (*ListAPITokensResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [APITokensService.List] with a context.
-func (service *APITokensService) ListContext(ctx context.Context, params ...ListAPITokensParams) (*ListAPITokensResponse, error) {
+func (service *APITokensService) ListContext(ctx context.Context, params ...APITokensListParams) (*ListAPITokensResponse, error) {
 	var result ListAPITokensResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/tokens", query: first(params), envelope: true}, &result); err != nil {
 		return nil, err
@@ -457,12 +457,12 @@ func (service *APITokensService) ListContext(ctx context.Context, params ...List
 }
 
 // All gives all of what [APITokensService.List] gives in pages, fetched as it is consumed.
-func (service *APITokensService) All(params ...ListAPITokensParams) iter.Seq2[APIToken, error] {
+func (service *APITokensService) All(params ...APITokensListParams) iter.Seq2[APIToken, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [APITokensService.All] with a context.
-func (service *APITokensService) AllContext(ctx context.Context, params ...ListAPITokensParams) iter.Seq2[APIToken, error] {
+func (service *APITokensService) AllContext(ctx context.Context, params ...APITokensListParams) iter.Seq2[APIToken, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[APIToken](func(number int) (*ListAPITokensResponse, error) {
@@ -516,8 +516,8 @@ type NodeAgentService struct {
 	connection *connection
 }
 
-// ListContainersParams are what [NodeAgentService.ListContainers] may be told. What is zero is not said.
-type ListContainersParams struct {
+// NodeAgentListContainersParams are what [NodeAgentService.ListContainers] may be told. What is zero is not said.
+type NodeAgentListContainersParams struct {
 	// The node; see the service.
 	NodeID string `query:"node_id"`
 }
@@ -529,12 +529,12 @@ type ListContainersParams struct {
 // `node_id` may be empty and must otherwise be the agent's own.
 //
 // Needs the role `operator` or `admin`. Counts towards the general limit.
-func (service *NodeAgentService) ListContainers(params ...ListContainersParams) ([]Container, error) {
+func (service *NodeAgentService) ListContainers(params ...NodeAgentListContainersParams) ([]Container, error) {
 	return service.ListContainersContext(context.Background(), params...)
 }
 
 // ListContainersContext is [NodeAgentService.ListContainers] with a context.
-func (service *NodeAgentService) ListContainersContext(ctx context.Context, params ...ListContainersParams) ([]Container, error) {
+func (service *NodeAgentService) ListContainersContext(ctx context.Context, params ...NodeAgentListContainersParams) ([]Container, error) {
 	return call[[]Container](ctx, service.connection, request{method: "GET", path: "/api/v1/containers", query: first(params)})
 }
 
@@ -604,8 +604,8 @@ func (service *NodeAgentService) CreateContainerByNodeIDContext(ctx context.Cont
 	return &result, nil
 }
 
-// GetContainerParams are what [NodeAgentService.GetContainer] may be told. What is zero is not said.
-type GetContainerParams struct {
+// NodeAgentGetContainerParams are what [NodeAgentService.GetContainer] may be told. What is zero is not said.
+type NodeAgentGetContainerParams struct {
 	// The node; see the service.
 	NodeID string `query:"node_id"`
 }
@@ -617,12 +617,12 @@ type GetContainerParams struct {
 // `node_id` may be empty and must otherwise be the agent's own.
 //
 // Needs the role `operator` or `admin`. Counts towards the general limit.
-func (service *NodeAgentService) GetContainer(id string, params ...GetContainerParams) (*Container, error) {
+func (service *NodeAgentService) GetContainer(id string, params ...NodeAgentGetContainerParams) (*Container, error) {
 	return service.GetContainerContext(context.Background(), id, params...)
 }
 
 // GetContainerContext is [NodeAgentService.GetContainer] with a context.
-func (service *NodeAgentService) GetContainerContext(ctx context.Context, id string, params ...GetContainerParams) (*Container, error) {
+func (service *NodeAgentService) GetContainerContext(ctx context.Context, id string, params ...NodeAgentGetContainerParams) (*Container, error) {
 	var result Container
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/containers/{id}", arguments: []any{id}, query: first(params)}, &result); err != nil {
 		return nil, err
@@ -630,8 +630,8 @@ func (service *NodeAgentService) GetContainerContext(ctx context.Context, id str
 	return &result, nil
 }
 
-// DeleteContainerParams are what [NodeAgentService.DeleteContainer] may be told. What is zero is not said.
-type DeleteContainerParams struct {
+// NodeAgentDeleteContainerParams are what [NodeAgentService.DeleteContainer] may be told. What is zero is not said.
+type NodeAgentDeleteContainerParams struct {
 	// The node; see the service.
 	NodeID string `query:"node_id"`
 }
@@ -645,12 +645,12 @@ type DeleteContainerParams struct {
 // `node_id` may be empty and must otherwise be the agent's own.
 //
 // Needs the role `operator` or `admin`. Counts towards the general limit.
-func (service *NodeAgentService) DeleteContainer(id string, params ...DeleteContainerParams) error {
+func (service *NodeAgentService) DeleteContainer(id string, params ...NodeAgentDeleteContainerParams) error {
 	return service.DeleteContainerContext(context.Background(), id, params...)
 }
 
 // DeleteContainerContext is [NodeAgentService.DeleteContainer] with a context.
-func (service *NodeAgentService) DeleteContainerContext(ctx context.Context, id string, params ...DeleteContainerParams) error {
+func (service *NodeAgentService) DeleteContainerContext(ctx context.Context, id string, params ...NodeAgentDeleteContainerParams) error {
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/containers/{id}", arguments: []any{id}, query: first(params)}, nil)
 }
 
@@ -692,8 +692,8 @@ func (service *NodeAgentService) DeleteContainerByNodeIDContext(ctx context.Cont
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/nodes/{node_id}/containers/{id}", arguments: []any{nodeID, id}}, nil)
 }
 
-// GetMetricsParams are what [NodeAgentService.GetMetrics] may be told. What is zero is not said.
-type GetMetricsParams struct {
+// NodeAgentGetMetricsParams are what [NodeAgentService.GetMetrics] may be told. What is zero is not said.
+type NodeAgentGetMetricsParams struct {
 	// The node; see the service.
 	NodeID string `query:"node_id"`
 }
@@ -705,12 +705,12 @@ type GetMetricsParams struct {
 // `node_id` may be empty and must otherwise be the agent's own.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *NodeAgentService) GetMetrics(params ...GetMetricsParams) (*NodeMetrics, error) {
+func (service *NodeAgentService) GetMetrics(params ...NodeAgentGetMetricsParams) (*NodeMetrics, error) {
 	return service.GetMetricsContext(context.Background(), params...)
 }
 
 // GetMetricsContext is [NodeAgentService.GetMetrics] with a context.
-func (service *NodeAgentService) GetMetricsContext(ctx context.Context, params ...GetMetricsParams) (*NodeMetrics, error) {
+func (service *NodeAgentService) GetMetricsContext(ctx context.Context, params ...NodeAgentGetMetricsParams) (*NodeMetrics, error) {
 	var result NodeMetrics
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/metrics", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -738,8 +738,8 @@ func (service *NodeAgentService) GetMetricsByNodeIDContext(ctx context.Context, 
 	return &result, nil
 }
 
-// GetHealthParams are what [NodeAgentService.GetHealth] may be told. What is zero is not said.
-type GetHealthParams struct {
+// NodeAgentGetHealthParams are what [NodeAgentService.GetHealth] may be told. What is zero is not said.
+type NodeAgentGetHealthParams struct {
 	// The node; see the method.
 	NodeID string `query:"node_id"`
 }
@@ -755,12 +755,12 @@ type GetHealthParams struct {
 // `node_id` may be empty and must otherwise be the agent's own.
 //
 // Needs no credentials.
-func (service *NodeAgentService) GetHealth(params ...GetHealthParams) (*Health, error) {
+func (service *NodeAgentService) GetHealth(params ...NodeAgentGetHealthParams) (*Health, error) {
 	return service.GetHealthContext(context.Background(), params...)
 }
 
 // GetHealthContext is [NodeAgentService.GetHealth] with a context.
-func (service *NodeAgentService) GetHealthContext(ctx context.Context, params ...GetHealthParams) (*Health, error) {
+func (service *NodeAgentService) GetHealthContext(ctx context.Context, params ...NodeAgentGetHealthParams) (*Health, error) {
 	var result Health
 	if err := service.connection.do(ctx, request{method: "GET", path: "/health", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -834,8 +834,8 @@ func (service *NodesService) GetStatusContext(ctx context.Context, id string) (*
 	return &result, nil
 }
 
-// NodesListNodesParams are what [NodesService.List] may be told. What is zero is not said.
-type NodesListNodesParams struct {
+// NodesListParams are what [NodesService.List] may be told. What is zero is not said.
+type NodesListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Nodes on a page: default 20, at most 100.
@@ -849,12 +849,12 @@ type NodesListNodesParams struct {
 // List: lists nodes by host name.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *NodesService) List(params ...NodesListNodesParams) (*ListNodesResponse, error) {
+func (service *NodesService) List(params ...NodesListParams) (*ListNodesResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [NodesService.List] with a context.
-func (service *NodesService) ListContext(ctx context.Context, params ...NodesListNodesParams) (*ListNodesResponse, error) {
+func (service *NodesService) ListContext(ctx context.Context, params ...NodesListParams) (*ListNodesResponse, error) {
 	var result ListNodesResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/nodes", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -863,12 +863,12 @@ func (service *NodesService) ListContext(ctx context.Context, params ...NodesLis
 }
 
 // All gives all of what [NodesService.List] gives in pages, fetched as it is consumed.
-func (service *NodesService) All(params ...NodesListNodesParams) iter.Seq2[Node, error] {
+func (service *NodesService) All(params ...NodesListParams) iter.Seq2[Node, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [NodesService.All] with a context.
-func (service *NodesService) AllContext(ctx context.Context, params ...NodesListNodesParams) iter.Seq2[Node, error] {
+func (service *NodesService) AllContext(ctx context.Context, params ...NodesListParams) iter.Seq2[Node, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Node](func(number int) (*ListNodesResponse, error) {
@@ -894,8 +894,8 @@ func (service *NodesService) GetContext(ctx context.Context, id string) (*Node, 
 	return &result, nil
 }
 
-// DeleteNodeParams are what [NodesService.Delete] may be told. What is zero is not said.
-type DeleteNodeParams struct {
+// NodesDeleteParams are what [NodesService.Delete] may be told. What is zero is not said.
+type NodesDeleteParams struct {
 	// Fail the live claims placed there.
 	Force bool `query:"force"`
 }
@@ -908,12 +908,12 @@ type DeleteNodeParams struct {
 // them.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *NodesService) Delete(id string, params ...DeleteNodeParams) error {
+func (service *NodesService) Delete(id string, params ...NodesDeleteParams) error {
 	return service.DeleteContext(context.Background(), id, params...)
 }
 
 // DeleteContext is [NodesService.Delete] with a context.
-func (service *NodesService) DeleteContext(ctx context.Context, id string, params ...DeleteNodeParams) error {
+func (service *NodesService) DeleteContext(ctx context.Context, id string, params ...NodesDeleteParams) error {
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/nodes/{id}", arguments: []any{id}, query: first(params)}, nil)
 }
 
@@ -940,8 +940,8 @@ type JoinTokensService struct {
 	connection *connection
 }
 
-// ListJoinTokensParams are what [JoinTokensService.List] may be told. What is zero is not said.
-type ListJoinTokensParams struct {
+// JoinTokensListParams are what [JoinTokensService.List] may be told. What is zero is not said.
+type JoinTokensListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Tokens on a page: default 20, at most 100.
@@ -951,12 +951,12 @@ type ListJoinTokensParams struct {
 // List: lists join tokens that can still be used, without their secrets, newest first.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *JoinTokensService) List(params ...ListJoinTokensParams) (*ListJoinTokensResponse, error) {
+func (service *JoinTokensService) List(params ...JoinTokensListParams) (*ListJoinTokensResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [JoinTokensService.List] with a context.
-func (service *JoinTokensService) ListContext(ctx context.Context, params ...ListJoinTokensParams) (*ListJoinTokensResponse, error) {
+func (service *JoinTokensService) ListContext(ctx context.Context, params ...JoinTokensListParams) (*ListJoinTokensResponse, error) {
 	var result ListJoinTokensResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/join-tokens", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -965,12 +965,12 @@ func (service *JoinTokensService) ListContext(ctx context.Context, params ...Lis
 }
 
 // All gives all of what [JoinTokensService.List] gives in pages, fetched as it is consumed.
-func (service *JoinTokensService) All(params ...ListJoinTokensParams) iter.Seq2[JoinToken, error] {
+func (service *JoinTokensService) All(params ...JoinTokensListParams) iter.Seq2[JoinToken, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [JoinTokensService.All] with a context.
-func (service *JoinTokensService) AllContext(ctx context.Context, params ...ListJoinTokensParams) iter.Seq2[JoinToken, error] {
+func (service *JoinTokensService) AllContext(ctx context.Context, params ...JoinTokensListParams) iter.Seq2[JoinToken, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[JoinToken](func(number int) (*ListJoinTokensResponse, error) {
@@ -1017,8 +1017,8 @@ type HostsService struct {
 	connection *connection
 }
 
-// ListHostsParams are what [HostsService.List] may be told. What is zero is not said.
-type ListHostsParams struct {
+// HostsListParams are what [HostsService.List] may be told. What is zero is not said.
+type HostsListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Hosts on a page: default 20, at most 100.
@@ -1038,12 +1038,12 @@ type ListHostsParams struct {
 // Errors: INVALID_ARGUMENT for a label selector that cannot be read.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *HostsService) List(params ...ListHostsParams) (*ListHostsResponse, error) {
+func (service *HostsService) List(params ...HostsListParams) (*ListHostsResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [HostsService.List] with a context.
-func (service *HostsService) ListContext(ctx context.Context, params ...ListHostsParams) (*ListHostsResponse, error) {
+func (service *HostsService) ListContext(ctx context.Context, params ...HostsListParams) (*ListHostsResponse, error) {
 	var result ListHostsResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/hosts", query: first(params), envelope: true}, &result); err != nil {
 		return nil, err
@@ -1052,12 +1052,12 @@ func (service *HostsService) ListContext(ctx context.Context, params ...ListHost
 }
 
 // All gives all of what [HostsService.List] gives in pages, fetched as it is consumed.
-func (service *HostsService) All(params ...ListHostsParams) iter.Seq2[Host, error] {
+func (service *HostsService) All(params ...HostsListParams) iter.Seq2[Host, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [HostsService.All] with a context.
-func (service *HostsService) AllContext(ctx context.Context, params ...ListHostsParams) iter.Seq2[Host, error] {
+func (service *HostsService) AllContext(ctx context.Context, params ...HostsListParams) iter.Seq2[Host, error] {
 	parameters := first(params)
 	parameters.PageSize = pageSize
 	return pages[Host](func(number int) (*ListHostsResponse, error) {
@@ -1121,8 +1121,8 @@ func (service *HostsService) UpdateContext(ctx context.Context, hostID string, b
 	return &result, nil
 }
 
-// DeleteHostParams are what [HostsService.Delete] may be told. What is zero is not said.
-type DeleteHostParams struct {
+// HostsDeleteParams are what [HostsService.Delete] may be told. What is zero is not said.
+type HostsDeleteParams struct {
 	// Fail the live claims placed there.
 	Force bool `query:"force"`
 }
@@ -1135,12 +1135,12 @@ type DeleteHostParams struct {
 // them.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *HostsService) Delete(hostID string, params ...DeleteHostParams) error {
+func (service *HostsService) Delete(hostID string, params ...HostsDeleteParams) error {
 	return service.DeleteContext(context.Background(), hostID, params...)
 }
 
 // DeleteContext is [HostsService.Delete] with a context.
-func (service *HostsService) DeleteContext(ctx context.Context, hostID string, params ...DeleteHostParams) error {
+func (service *HostsService) DeleteContext(ctx context.Context, hostID string, params ...HostsDeleteParams) error {
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/hosts/{host_id}", arguments: []any{hostID}, query: first(params)}, nil)
 }
 
@@ -1237,8 +1237,8 @@ type MachinesService struct {
 	connection *connection
 }
 
-// ListMachinesParams are what [MachinesService.List] may be told. What is zero is not said.
-type ListMachinesParams struct {
+// MachinesListParams are what [MachinesService.List] may be told. What is zero is not said.
+type MachinesListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Machines on a page: default 10, at most 100.
@@ -1256,12 +1256,12 @@ type ListMachinesParams struct {
 // List: lists machines in the order in which they were added.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *MachinesService) List(params ...ListMachinesParams) (*ListMachinesResponse, error) {
+func (service *MachinesService) List(params ...MachinesListParams) (*ListMachinesResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [MachinesService.List] with a context.
-func (service *MachinesService) ListContext(ctx context.Context, params ...ListMachinesParams) (*ListMachinesResponse, error) {
+func (service *MachinesService) ListContext(ctx context.Context, params ...MachinesListParams) (*ListMachinesResponse, error) {
 	var result ListMachinesResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/machines", query: first(params), envelope: true}, &result); err != nil {
 		return nil, err
@@ -1270,12 +1270,12 @@ func (service *MachinesService) ListContext(ctx context.Context, params ...ListM
 }
 
 // All gives all of what [MachinesService.List] gives in pages, fetched as it is consumed.
-func (service *MachinesService) All(params ...ListMachinesParams) iter.Seq2[Machine, error] {
+func (service *MachinesService) All(params ...MachinesListParams) iter.Seq2[Machine, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [MachinesService.All] with a context.
-func (service *MachinesService) AllContext(ctx context.Context, params ...ListMachinesParams) iter.Seq2[Machine, error] {
+func (service *MachinesService) AllContext(ctx context.Context, params ...MachinesListParams) iter.Seq2[Machine, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Machine](func(number int) (*ListMachinesResponse, error) {
@@ -1407,8 +1407,8 @@ type AuditService struct {
 	connection *connection
 }
 
-// ListAuditEventsParams are what [AuditService.ListEvents] may be told. What is zero is not said.
-type ListAuditEventsParams struct {
+// AuditListEventsParams are what [AuditService.ListEvents] may be told. What is zero is not said.
+type AuditListEventsParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Events on a page: default 20, at most 100.
@@ -1436,12 +1436,12 @@ type ListAuditEventsParams struct {
 // Errors: INVALID_ARGUMENT when `start_time` is not before `end_time`.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *AuditService) ListEvents(params ...ListAuditEventsParams) (*ListAuditEventsResponse, error) {
+func (service *AuditService) ListEvents(params ...AuditListEventsParams) (*ListAuditEventsResponse, error) {
 	return service.ListEventsContext(context.Background(), params...)
 }
 
 // ListEventsContext is [AuditService.ListEvents] with a context.
-func (service *AuditService) ListEventsContext(ctx context.Context, params ...ListAuditEventsParams) (*ListAuditEventsResponse, error) {
+func (service *AuditService) ListEventsContext(ctx context.Context, params ...AuditListEventsParams) (*ListAuditEventsResponse, error) {
 	var result ListAuditEventsResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/audit", query: first(params), envelope: true}, &result); err != nil {
 		return nil, err
@@ -1450,12 +1450,12 @@ func (service *AuditService) ListEventsContext(ctx context.Context, params ...Li
 }
 
 // AllEvents gives all of what [AuditService.ListEvents] gives in pages, fetched as it is consumed.
-func (service *AuditService) AllEvents(params ...ListAuditEventsParams) iter.Seq2[AuditEvent, error] {
+func (service *AuditService) AllEvents(params ...AuditListEventsParams) iter.Seq2[AuditEvent, error] {
 	return service.AllEventsContext(context.Background(), params...)
 }
 
 // AllEventsContext is [AuditService.AllEvents] with a context.
-func (service *AuditService) AllEventsContext(ctx context.Context, params ...ListAuditEventsParams) iter.Seq2[AuditEvent, error] {
+func (service *AuditService) AllEventsContext(ctx context.Context, params ...AuditListEventsParams) iter.Seq2[AuditEvent, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[AuditEvent](func(number int) (*ListAuditEventsResponse, error) {
@@ -1481,8 +1481,8 @@ func (service *AuditService) GetEventContext(ctx context.Context, id string) (*A
 	return &result, nil
 }
 
-// ExportAuditChainParams are what [AuditService.ExportChain] may be told. What is zero is not said.
-type ExportAuditChainParams struct {
+// AuditExportChainParams are what [AuditService.ExportChain] may be told. What is zero is not said.
+type AuditExportChainParams struct {
 	// Links after this sequence only.
 	AfterSequence int64 `query:"after_sequence"`
 }
@@ -1492,12 +1492,12 @@ type ExportAuditChainParams struct {
 // With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and the payload.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *AuditService) ExportChain(params ...ExportAuditChainParams) iter.Seq2[AuditLink, error] {
+func (service *AuditService) ExportChain(params ...AuditExportChainParams) iter.Seq2[AuditLink, error] {
 	return service.ExportChainContext(context.Background(), params...)
 }
 
 // ExportChainContext is [AuditService.ExportChain] with a context.
-func (service *AuditService) ExportChainContext(ctx context.Context, params ...ExportAuditChainParams) iter.Seq2[AuditLink, error] {
+func (service *AuditService) ExportChainContext(ctx context.Context, params ...AuditExportChainParams) iter.Seq2[AuditLink, error] {
 	return stream[AuditLink](ctx, service.connection, request{method: "GET", path: "/api/v1/audit/chain", query: first(params)})
 }
 
@@ -1506,8 +1506,8 @@ type ClaimsService struct {
 	connection *connection
 }
 
-// ListClaimsParams are what [ClaimsService.List] may be told. What is zero is not said.
-type ListClaimsParams struct {
+// ClaimsListParams are what [ClaimsService.List] may be told. What is zero is not said.
+type ClaimsListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Claims on a page: default 20, at most 100.
@@ -1522,12 +1522,12 @@ type ListClaimsParams struct {
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *ClaimsService) List(params ...ListClaimsParams) (*ListClaimsResponse, error) {
+func (service *ClaimsService) List(params ...ClaimsListParams) (*ListClaimsResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [ClaimsService.List] with a context.
-func (service *ClaimsService) ListContext(ctx context.Context, params ...ListClaimsParams) (*ListClaimsResponse, error) {
+func (service *ClaimsService) ListContext(ctx context.Context, params ...ClaimsListParams) (*ListClaimsResponse, error) {
 	var result ListClaimsResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpu-claims", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -1536,12 +1536,12 @@ func (service *ClaimsService) ListContext(ctx context.Context, params ...ListCla
 }
 
 // All gives all of what [ClaimsService.List] gives in pages, fetched as it is consumed.
-func (service *ClaimsService) All(params ...ListClaimsParams) iter.Seq2[Claim, error] {
+func (service *ClaimsService) All(params ...ClaimsListParams) iter.Seq2[Claim, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [ClaimsService.All] with a context.
-func (service *ClaimsService) AllContext(ctx context.Context, params ...ListClaimsParams) iter.Seq2[Claim, error] {
+func (service *ClaimsService) AllContext(ctx context.Context, params ...ClaimsListParams) iter.Seq2[Claim, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Claim](func(number int) (*ListClaimsResponse, error) {
@@ -1641,8 +1641,8 @@ type EventsService struct {
 	connection *connection
 }
 
-// WatchEventsParams are what [EventsService.Watch] may be told. What is zero is not said.
-type WatchEventsParams struct {
+// EventsWatchParams are what [EventsService.Watch] may be told. What is zero is not said.
+type EventsWatchParams struct {
 	// Events after this one, by its `cursor`; only those that come when empty; from the oldest that is kept for `0`. A cursor that
 	// comes from watching without the audit log is at the end of that.
 	Cursor string `query:"cursor"`
@@ -1667,22 +1667,22 @@ type WatchEventsParams struct {
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *EventsService) Watch(params ...WatchEventsParams) iter.Seq2[Event, error] {
+func (service *EventsService) Watch(params ...EventsWatchParams) iter.Seq2[Event, error] {
 	return service.WatchContext(context.Background(), params...)
 }
 
 // WatchContext is [EventsService.Watch] with a context.
-func (service *EventsService) WatchContext(ctx context.Context, params ...WatchEventsParams) iter.Seq2[Event, error] {
+func (service *EventsService) WatchContext(ctx context.Context, params ...EventsWatchParams) iter.Seq2[Event, error] {
 	return stream[Event](ctx, service.connection, request{method: "GET", path: "/api/events", query: first(params), resumable: true})
 }
 
-// JupyterhubService has the operations of client.Jupyterhub.
-type JupyterhubService struct {
+// JupyterHubService has the operations of client.JupyterHub.
+type JupyterHubService struct {
 	connection *connection
 }
 
-// JupyterhubListUsersParams are what [JupyterhubService.ListUsers] may be told. What is zero is not said.
-type JupyterhubListUsersParams struct {
+// JupyterHubListUsersParams are what [JupyterHubService.ListUsers] may be told. What is zero is not said.
+type JupyterHubListUsersParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Users on a page: default 20, at most 100.
@@ -1695,29 +1695,29 @@ type JupyterhubListUsersParams struct {
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *JupyterhubService) ListUsers(params ...JupyterhubListUsersParams) (*JupyterhubListUsersResponse, error) {
+func (service *JupyterHubService) ListUsers(params ...JupyterHubListUsersParams) (*JupyterHubListUsersResponse, error) {
 	return service.ListUsersContext(context.Background(), params...)
 }
 
-// ListUsersContext is [JupyterhubService.ListUsers] with a context.
-func (service *JupyterhubService) ListUsersContext(ctx context.Context, params ...JupyterhubListUsersParams) (*JupyterhubListUsersResponse, error) {
-	var result JupyterhubListUsersResponse
+// ListUsersContext is [JupyterHubService.ListUsers] with a context.
+func (service *JupyterHubService) ListUsersContext(ctx context.Context, params ...JupyterHubListUsersParams) (*JupyterHubListUsersResponse, error) {
+	var result JupyterHubListUsersResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/jupyterhub/users", query: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
 }
 
-// AllUsers gives all of what [JupyterhubService.ListUsers] gives in pages, fetched as it is consumed.
-func (service *JupyterhubService) AllUsers(params ...JupyterhubListUsersParams) iter.Seq2[HubUser, error] {
+// AllUsers gives all of what [JupyterHubService.ListUsers] gives in pages, fetched as it is consumed.
+func (service *JupyterHubService) AllUsers(params ...JupyterHubListUsersParams) iter.Seq2[HubUser, error] {
 	return service.AllUsersContext(context.Background(), params...)
 }
 
-// AllUsersContext is [JupyterhubService.AllUsers] with a context.
-func (service *JupyterhubService) AllUsersContext(ctx context.Context, params ...JupyterhubListUsersParams) iter.Seq2[HubUser, error] {
+// AllUsersContext is [JupyterHubService.AllUsers] with a context.
+func (service *JupyterHubService) AllUsersContext(ctx context.Context, params ...JupyterHubListUsersParams) iter.Seq2[HubUser, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
-	return pages[HubUser](func(number int) (*JupyterhubListUsersResponse, error) {
+	return pages[HubUser](func(number int) (*JupyterHubListUsersResponse, error) {
 		parameters := parameters
 		parameters.Page = number
 		return service.ListUsersContext(ctx, parameters)
@@ -1729,12 +1729,12 @@ func (service *JupyterhubService) AllUsersContext(ctx context.Context, params ..
 // Errors: ALREADY_EXISTS; INVALID_ARGUMENT for a name that the hub does not take.
 //
 // Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
-func (service *JupyterhubService) CreateUser(body JupyterhubCreateUserRequest) (*HubUser, error) {
+func (service *JupyterHubService) CreateUser(body JupyterHubCreateUserRequest) (*HubUser, error) {
 	return service.CreateUserContext(context.Background(), body)
 }
 
-// CreateUserContext is [JupyterhubService.CreateUser] with a context.
-func (service *JupyterhubService) CreateUserContext(ctx context.Context, body JupyterhubCreateUserRequest) (*HubUser, error) {
+// CreateUserContext is [JupyterHubService.CreateUser] with a context.
+func (service *JupyterHubService) CreateUserContext(ctx context.Context, body JupyterHubCreateUserRequest) (*HubUser, error) {
 	var result HubUser
 	if err := service.connection.do(ctx, request{method: "POST", path: "/api/jupyterhub/users", body: body}, &result); err != nil {
 		return nil, err
@@ -1746,12 +1746,12 @@ func (service *JupyterhubService) CreateUserContext(ctx context.Context, body Ju
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *JupyterhubService) GetUser(username string) (*HubUser, error) {
+func (service *JupyterHubService) GetUser(username string) (*HubUser, error) {
 	return service.GetUserContext(context.Background(), username)
 }
 
-// GetUserContext is [JupyterhubService.GetUser] with a context.
-func (service *JupyterhubService) GetUserContext(ctx context.Context, username string) (*HubUser, error) {
+// GetUserContext is [JupyterHubService.GetUser] with a context.
+func (service *JupyterHubService) GetUserContext(ctx context.Context, username string) (*HubUser, error) {
 	var result HubUser
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/jupyterhub/users/{username}", arguments: []any{username}}, &result); err != nil {
 		return nil, err
@@ -1766,12 +1766,12 @@ func (service *JupyterhubService) GetUserContext(ctx context.Context, username s
 // Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) while one of their servers is still stopping.
 //
 // Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
-func (service *JupyterhubService) DeleteUser(username string) error {
+func (service *JupyterHubService) DeleteUser(username string) error {
 	return service.DeleteUserContext(context.Background(), username)
 }
 
-// DeleteUserContext is [JupyterhubService.DeleteUser] with a context.
-func (service *JupyterhubService) DeleteUserContext(ctx context.Context, username string) error {
+// DeleteUserContext is [JupyterHubService.DeleteUser] with a context.
+func (service *JupyterHubService) DeleteUserContext(ctx context.Context, username string) error {
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}", arguments: []any{username}}, nil)
 }
 
@@ -1785,12 +1785,12 @@ func (service *JupyterhubService) DeleteUserContext(ctx context.Context, usernam
 //
 // Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
 // everybody's. Counts towards the general limit.
-func (service *JupyterhubService) StartServer(username string, body StartServerRequest) (*HubServer, error) {
+func (service *JupyterHubService) StartServer(username string, body StartServerRequest) (*HubServer, error) {
 	return service.StartServerContext(context.Background(), username, body)
 }
 
-// StartServerContext is [JupyterhubService.StartServer] with a context.
-func (service *JupyterhubService) StartServerContext(ctx context.Context, username string, body StartServerRequest) (*HubServer, error) {
+// StartServerContext is [JupyterHubService.StartServer] with a context.
+func (service *JupyterHubService) StartServerContext(ctx context.Context, username string, body StartServerRequest) (*HubServer, error) {
 	var result HubServer
 	if err := service.connection.do(ctx, request{method: "POST", path: "/api/jupyterhub/users/{username}/server", arguments: []any{username}, body: body}, &result); err != nil {
 		return nil, err
@@ -1798,8 +1798,8 @@ func (service *JupyterhubService) StartServerContext(ctx context.Context, userna
 	return &result, nil
 }
 
-// StopServerParams are what [JupyterhubService.StopServer] may be told. What is zero is not said.
-type StopServerParams struct {
+// JupyterHubStopServerParams are what [JupyterHubService.StopServer] may be told. What is zero is not said.
+type JupyterHubStopServerParams struct {
 	// Its name; the one without a name when empty.
 	ServerName string `query:"server_name"`
 	// Also forget it: only one with a name.
@@ -1814,12 +1814,12 @@ type StopServerParams struct {
 //
 // Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
 // everybody's. Counts towards the general limit.
-func (service *JupyterhubService) StopServer(username string, params ...StopServerParams) error {
+func (service *JupyterHubService) StopServer(username string, params ...JupyterHubStopServerParams) error {
 	return service.StopServerContext(context.Background(), username, params...)
 }
 
-// StopServerContext is [JupyterhubService.StopServer] with a context.
-func (service *JupyterhubService) StopServerContext(ctx context.Context, username string, params ...StopServerParams) error {
+// StopServerContext is [JupyterHubService.StopServer] with a context.
+func (service *JupyterHubService) StopServerContext(ctx context.Context, username string, params ...JupyterHubStopServerParams) error {
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/server", arguments: []any{username}, query: first(params)}, nil)
 }
 
@@ -1833,12 +1833,12 @@ func (service *JupyterhubService) StopServerContext(ctx context.Context, usernam
 //
 // Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
 // everybody's. Counts towards the general limit.
-func (service *JupyterhubService) StartServerByServerName(username string, serverName string) (*HubServer, error) {
+func (service *JupyterHubService) StartServerByServerName(username string, serverName string) (*HubServer, error) {
 	return service.StartServerByServerNameContext(context.Background(), username, serverName)
 }
 
-// StartServerByServerNameContext is [JupyterhubService.StartServerByServerName] with a context.
-func (service *JupyterhubService) StartServerByServerNameContext(ctx context.Context, username string, serverName string) (*HubServer, error) {
+// StartServerByServerNameContext is [JupyterHubService.StartServerByServerName] with a context.
+func (service *JupyterHubService) StartServerByServerNameContext(ctx context.Context, username string, serverName string) (*HubServer, error) {
 	var result HubServer
 	if err := service.connection.do(ctx, request{method: "POST", path: "/api/jupyterhub/users/{username}/servers/{server_name}", arguments: []any{username, serverName}}, &result); err != nil {
 		return nil, err
@@ -1846,8 +1846,8 @@ func (service *JupyterhubService) StartServerByServerNameContext(ctx context.Con
 	return &result, nil
 }
 
-// StopServerByServerNameParams are what [JupyterhubService.StopServerByServerName] may be told. What is zero is not said.
-type StopServerByServerNameParams struct {
+// JupyterHubStopServerByServerNameParams are what [JupyterHubService.StopServerByServerName] may be told. What is zero is not said.
+type JupyterHubStopServerByServerNameParams struct {
 	// Also forget it: only one with a name.
 	Remove bool `query:"remove"`
 }
@@ -1860,17 +1860,17 @@ type StopServerByServerNameParams struct {
 //
 // Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
 // everybody's. Counts towards the general limit.
-func (service *JupyterhubService) StopServerByServerName(username string, serverName string, params ...StopServerByServerNameParams) error {
+func (service *JupyterHubService) StopServerByServerName(username string, serverName string, params ...JupyterHubStopServerByServerNameParams) error {
 	return service.StopServerByServerNameContext(context.Background(), username, serverName, params...)
 }
 
-// StopServerByServerNameContext is [JupyterhubService.StopServerByServerName] with a context.
-func (service *JupyterhubService) StopServerByServerNameContext(ctx context.Context, username string, serverName string, params ...StopServerByServerNameParams) error {
+// StopServerByServerNameContext is [JupyterHubService.StopServerByServerName] with a context.
+func (service *JupyterHubService) StopServerByServerNameContext(ctx context.Context, username string, serverName string, params ...JupyterHubStopServerByServerNameParams) error {
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/servers/{server_name}", arguments: []any{username, serverName}, query: first(params)}, nil)
 }
 
-// WatchProgressParams are what [JupyterhubService.WatchProgress] may be told. What is zero is not said.
-type WatchProgressParams struct {
+// JupyterHubWatchProgressParams are what [JupyterHubService.WatchProgress] may be told. What is zero is not said.
+type JupyterHubWatchProgressParams struct {
 	// Its name; the one without a name when empty.
 	ServerName string `query:"server_name"`
 }
@@ -1881,12 +1881,12 @@ type WatchProgressParams struct {
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *JupyterhubService) WatchProgress(username string, params ...WatchProgressParams) iter.Seq2[Progress, error] {
+func (service *JupyterHubService) WatchProgress(username string, params ...JupyterHubWatchProgressParams) iter.Seq2[Progress, error] {
 	return service.WatchProgressContext(context.Background(), username, params...)
 }
 
-// WatchProgressContext is [JupyterhubService.WatchProgress] with a context.
-func (service *JupyterhubService) WatchProgressContext(ctx context.Context, username string, params ...WatchProgressParams) iter.Seq2[Progress, error] {
+// WatchProgressContext is [JupyterHubService.WatchProgress] with a context.
+func (service *JupyterHubService) WatchProgressContext(ctx context.Context, username string, params ...JupyterHubWatchProgressParams) iter.Seq2[Progress, error] {
 	return stream[Progress](ctx, service.connection, request{method: "GET", path: "/api/jupyterhub/users/{username}/server/progress", arguments: []any{username}, query: first(params)})
 }
 
@@ -1896,12 +1896,12 @@ func (service *JupyterhubService) WatchProgressContext(ctx context.Context, user
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *JupyterhubService) WatchProgressByServerName(username string, serverName string) iter.Seq2[Progress, error] {
+func (service *JupyterHubService) WatchProgressByServerName(username string, serverName string) iter.Seq2[Progress, error] {
 	return service.WatchProgressByServerNameContext(context.Background(), username, serverName)
 }
 
-// WatchProgressByServerNameContext is [JupyterhubService.WatchProgressByServerName] with a context.
-func (service *JupyterhubService) WatchProgressByServerNameContext(ctx context.Context, username string, serverName string) iter.Seq2[Progress, error] {
+// WatchProgressByServerNameContext is [JupyterHubService.WatchProgressByServerName] with a context.
+func (service *JupyterHubService) WatchProgressByServerNameContext(ctx context.Context, username string, serverName string) iter.Seq2[Progress, error] {
 	return stream[Progress](ctx, service.connection, request{method: "GET", path: "/api/jupyterhub/users/{username}/servers/{server_name}/progress", arguments: []any{username, serverName}})
 }
 
@@ -1910,8 +1910,8 @@ type SaltService struct {
 	connection *connection
 }
 
-// ListMinionsParams are what [SaltService.ListMinions] may be told. What is zero is not said.
-type ListMinionsParams struct {
+// SaltListMinionsParams are what [SaltService.ListMinions] may be told. What is zero is not said.
+type SaltListMinionsParams struct {
 	// Only minions that stand so.
 	Status MinionStatus `query:"status"`
 	// From 1.
@@ -1927,12 +1927,12 @@ type ListMinionsParams struct {
 // Errors: UNAVAILABLE (`SaltNotConfigured`, `SaltUnreachable`, `SaltRefused`, `SaltClientDisabled`); DEADLINE_EXCEEDED.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *SaltService) ListMinions(params ...ListMinionsParams) (*ListMinionsResponse, error) {
+func (service *SaltService) ListMinions(params ...SaltListMinionsParams) (*ListMinionsResponse, error) {
 	return service.ListMinionsContext(context.Background(), params...)
 }
 
 // ListMinionsContext is [SaltService.ListMinions] with a context.
-func (service *SaltService) ListMinionsContext(ctx context.Context, params ...ListMinionsParams) (*ListMinionsResponse, error) {
+func (service *SaltService) ListMinionsContext(ctx context.Context, params ...SaltListMinionsParams) (*ListMinionsResponse, error) {
 	var result ListMinionsResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/saltstack/minions", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -1941,12 +1941,12 @@ func (service *SaltService) ListMinionsContext(ctx context.Context, params ...Li
 }
 
 // AllMinions gives all of what [SaltService.ListMinions] gives in pages, fetched as it is consumed.
-func (service *SaltService) AllMinions(params ...ListMinionsParams) iter.Seq2[Minion, error] {
+func (service *SaltService) AllMinions(params ...SaltListMinionsParams) iter.Seq2[Minion, error] {
 	return service.AllMinionsContext(context.Background(), params...)
 }
 
 // AllMinionsContext is [SaltService.AllMinions] with a context.
-func (service *SaltService) AllMinionsContext(ctx context.Context, params ...ListMinionsParams) iter.Seq2[Minion, error] {
+func (service *SaltService) AllMinionsContext(ctx context.Context, params ...SaltListMinionsParams) iter.Seq2[Minion, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Minion](func(number int) (*ListMinionsResponse, error) {
@@ -2046,8 +2046,8 @@ type WebhooksService struct {
 	connection *connection
 }
 
-// ListWebhooksParams are what [WebhooksService.List] may be told. What is zero is not said.
-type ListWebhooksParams struct {
+// WebhooksListParams are what [WebhooksService.List] may be told. What is zero is not said.
+type WebhooksListParams struct {
 	// From 1.
 	Page int `query:"page"`
 	// Webhooks on a page: default 20, at most 100.
@@ -2059,12 +2059,12 @@ type ListWebhooksParams struct {
 // List: lists webhooks, newest first.
 //
 // Needs the role `operator` or `admin`. Counts towards the general limit.
-func (service *WebhooksService) List(params ...ListWebhooksParams) (*ListWebhooksResponse, error) {
+func (service *WebhooksService) List(params ...WebhooksListParams) (*ListWebhooksResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [WebhooksService.List] with a context.
-func (service *WebhooksService) ListContext(ctx context.Context, params ...ListWebhooksParams) (*ListWebhooksResponse, error) {
+func (service *WebhooksService) ListContext(ctx context.Context, params ...WebhooksListParams) (*ListWebhooksResponse, error) {
 	var result ListWebhooksResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -2073,12 +2073,12 @@ func (service *WebhooksService) ListContext(ctx context.Context, params ...ListW
 }
 
 // All gives all of what [WebhooksService.List] gives in pages, fetched as it is consumed.
-func (service *WebhooksService) All(params ...ListWebhooksParams) iter.Seq2[Webhook, error] {
+func (service *WebhooksService) All(params ...WebhooksListParams) iter.Seq2[Webhook, error] {
 	return service.AllContext(context.Background(), params...)
 }
 
 // AllContext is [WebhooksService.All] with a context.
-func (service *WebhooksService) AllContext(ctx context.Context, params ...ListWebhooksParams) iter.Seq2[Webhook, error] {
+func (service *WebhooksService) AllContext(ctx context.Context, params ...WebhooksListParams) iter.Seq2[Webhook, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Webhook](func(number int) (*ListWebhooksResponse, error) {
@@ -2181,8 +2181,8 @@ func (service *WebhooksService) TestContext(ctx context.Context, id string) (*De
 	return &result, nil
 }
 
-// ListDeliveriesParams are what [WebhooksService.ListDeliveries] may be told. What is zero is not said.
-type ListDeliveriesParams struct {
+// WebhooksListDeliveriesParams are what [WebhooksService.ListDeliveries] may be told. What is zero is not said.
+type WebhooksListDeliveriesParams struct {
 	// Only those that stand so.
 	Status DeliveryStatus `query:"status"`
 	// From 1.
@@ -2200,12 +2200,12 @@ type ListDeliveriesParams struct {
 // Errors: NOT_FOUND.
 //
 // Needs the role `operator` or `admin`. Counts towards the general limit.
-func (service *WebhooksService) ListDeliveries(id string, params ...ListDeliveriesParams) (*ListDeliveriesResponse, error) {
+func (service *WebhooksService) ListDeliveries(id string, params ...WebhooksListDeliveriesParams) (*ListDeliveriesResponse, error) {
 	return service.ListDeliveriesContext(context.Background(), id, params...)
 }
 
 // ListDeliveriesContext is [WebhooksService.ListDeliveries] with a context.
-func (service *WebhooksService) ListDeliveriesContext(ctx context.Context, id string, params ...ListDeliveriesParams) (*ListDeliveriesResponse, error) {
+func (service *WebhooksService) ListDeliveriesContext(ctx context.Context, id string, params ...WebhooksListDeliveriesParams) (*ListDeliveriesResponse, error) {
 	var result ListDeliveriesResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks/{id}/deliveries", arguments: []any{id}, query: first(params)}, &result); err != nil {
 		return nil, err
@@ -2214,12 +2214,12 @@ func (service *WebhooksService) ListDeliveriesContext(ctx context.Context, id st
 }
 
 // AllDeliveries gives all of what [WebhooksService.ListDeliveries] gives in pages, fetched as it is consumed.
-func (service *WebhooksService) AllDeliveries(id string, params ...ListDeliveriesParams) iter.Seq2[Delivery, error] {
+func (service *WebhooksService) AllDeliveries(id string, params ...WebhooksListDeliveriesParams) iter.Seq2[Delivery, error] {
 	return service.AllDeliveriesContext(context.Background(), id, params...)
 }
 
 // AllDeliveriesContext is [WebhooksService.AllDeliveries] with a context.
-func (service *WebhooksService) AllDeliveriesContext(ctx context.Context, id string, params ...ListDeliveriesParams) iter.Seq2[Delivery, error] {
+func (service *WebhooksService) AllDeliveriesContext(ctx context.Context, id string, params ...WebhooksListDeliveriesParams) iter.Seq2[Delivery, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Delivery](func(number int) (*ListDeliveriesResponse, error) {
@@ -2252,8 +2252,8 @@ type MonitoringService struct {
 	connection *connection
 }
 
-// GetSystemMetricsParams are what [MonitoringService.GetSystemMetrics] may be told. What is zero is not said.
-type GetSystemMetricsParams struct {
+// MonitoringGetSystemMetricsParams are what [MonitoringService.GetSystemMetrics] may be told. What is zero is not said.
+type MonitoringGetSystemMetricsParams struct {
 	// One node; all that are online when empty.
 	NodeID string `query:"node_id"`
 }
@@ -2266,12 +2266,12 @@ type GetSystemMetricsParams struct {
 // its readings yet.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *MonitoringService) GetSystemMetrics(params ...GetSystemMetricsParams) (*MonitoringSystemMetrics, error) {
+func (service *MonitoringService) GetSystemMetrics(params ...MonitoringGetSystemMetricsParams) (*MonitoringSystemMetrics, error) {
 	return service.GetSystemMetricsContext(context.Background(), params...)
 }
 
 // GetSystemMetricsContext is [MonitoringService.GetSystemMetrics] with a context.
-func (service *MonitoringService) GetSystemMetricsContext(ctx context.Context, params ...GetSystemMetricsParams) (*MonitoringSystemMetrics, error) {
+func (service *MonitoringService) GetSystemMetricsContext(ctx context.Context, params ...MonitoringGetSystemMetricsParams) (*MonitoringSystemMetrics, error) {
 	var result MonitoringSystemMetrics
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/metrics", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -2279,8 +2279,8 @@ func (service *MonitoringService) GetSystemMetricsContext(ctx context.Context, p
 	return &result, nil
 }
 
-// QueryHistoryParams are what [MonitoringService.QueryHistory] may be told. What is zero is not said.
-type QueryHistoryParams struct {
+// MonitoringQueryHistoryParams are what [MonitoringService.QueryHistory] may be told. What is zero is not said.
+type MonitoringQueryHistoryParams struct {
 	// A metric's name.
 	Metric string `query:"metric"`
 	// From then on.
@@ -2310,12 +2310,12 @@ type QueryHistoryParams struct {
 // UNAVAILABLE and DEADLINE_EXCEEDED when a Prometheus keeps the history and does not answer.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *MonitoringService) QueryHistory(params ...QueryHistoryParams) (*History, error) {
+func (service *MonitoringService) QueryHistory(params ...MonitoringQueryHistoryParams) (*History, error) {
 	return service.QueryHistoryContext(context.Background(), params...)
 }
 
 // QueryHistoryContext is [MonitoringService.QueryHistory] with a context.
-func (service *MonitoringService) QueryHistoryContext(ctx context.Context, params ...QueryHistoryParams) (*History, error) {
+func (service *MonitoringService) QueryHistoryContext(ctx context.Context, params ...MonitoringQueryHistoryParams) (*History, error) {
 	var result History
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/history", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -2368,8 +2368,8 @@ func (service *SlurmService) ListClustersContext(ctx context.Context) (*ListClus
 	return &result, nil
 }
 
-// ListJobsParams are what [SlurmService.ListJobs] may be told. What is zero is not said.
-type ListJobsParams struct {
+// SlurmListJobsParams are what [SlurmService.ListJobs] may be told. What is zero is not said.
+type SlurmListJobsParams struct {
 	// Only this cluster; the first when empty.
 	Cluster string `query:"cluster"`
 	// Only jobs that stand so.
@@ -2397,12 +2397,12 @@ type ListJobsParams struct {
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *SlurmService) ListJobs(params ...ListJobsParams) (*ListJobsResponse, error) {
+func (service *SlurmService) ListJobs(params ...SlurmListJobsParams) (*ListJobsResponse, error) {
 	return service.ListJobsContext(context.Background(), params...)
 }
 
 // ListJobsContext is [SlurmService.ListJobs] with a context.
-func (service *SlurmService) ListJobsContext(ctx context.Context, params ...ListJobsParams) (*ListJobsResponse, error) {
+func (service *SlurmService) ListJobsContext(ctx context.Context, params ...SlurmListJobsParams) (*ListJobsResponse, error) {
 	var result ListJobsResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs", query: first(params)}, &result); err != nil {
 		return nil, err
@@ -2411,12 +2411,12 @@ func (service *SlurmService) ListJobsContext(ctx context.Context, params ...List
 }
 
 // AllJobs gives all of what [SlurmService.ListJobs] gives in pages, fetched as it is consumed.
-func (service *SlurmService) AllJobs(params ...ListJobsParams) iter.Seq2[Job, error] {
+func (service *SlurmService) AllJobs(params ...SlurmListJobsParams) iter.Seq2[Job, error] {
 	return service.AllJobsContext(context.Background(), params...)
 }
 
 // AllJobsContext is [SlurmService.AllJobs] with a context.
-func (service *SlurmService) AllJobsContext(ctx context.Context, params ...ListJobsParams) iter.Seq2[Job, error] {
+func (service *SlurmService) AllJobsContext(ctx context.Context, params ...SlurmListJobsParams) iter.Seq2[Job, error] {
 	parameters := first(params)
 	parameters.Limit = pageSize
 	return pages[Job](func(number int) (*ListJobsResponse, error) {
@@ -2453,8 +2453,8 @@ func (service *SlurmService) SubmitJobContext(ctx context.Context, body SubmitJo
 	return &result, nil
 }
 
-// GetJobParams are what [SlurmService.GetJob] may be told. What is zero is not said.
-type GetJobParams struct {
+// SlurmGetJobParams are what [SlurmService.GetJob] may be told. What is zero is not said.
+type SlurmGetJobParams struct {
 	// The cluster's name.
 	Cluster string `query:"cluster"`
 }
@@ -2471,12 +2471,12 @@ type GetJobParams struct {
 //
 // Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
 // Counts towards the general limit.
-func (service *SlurmService) GetJob(jobID int64, params ...GetJobParams) (*Job, error) {
+func (service *SlurmService) GetJob(jobID int64, params ...SlurmGetJobParams) (*Job, error) {
 	return service.GetJobContext(context.Background(), jobID, params...)
 }
 
 // GetJobContext is [SlurmService.GetJob] with a context.
-func (service *SlurmService) GetJobContext(ctx context.Context, jobID int64, params ...GetJobParams) (*Job, error) {
+func (service *SlurmService) GetJobContext(ctx context.Context, jobID int64, params ...SlurmGetJobParams) (*Job, error) {
 	var result Job
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, query: first(params)}, &result); err != nil {
 		return nil, err
@@ -2484,8 +2484,8 @@ func (service *SlurmService) GetJobContext(ctx context.Context, jobID int64, par
 	return &result, nil
 }
 
-// CancelJobParams are what [SlurmService.CancelJob] may be told. What is zero is not said.
-type CancelJobParams struct {
+// SlurmCancelJobParams are what [SlurmService.CancelJob] may be told. What is zero is not said.
+type SlurmCancelJobParams struct {
 	// The cluster's name.
 	Cluster string `query:"cluster"`
 }
@@ -2503,12 +2503,12 @@ type CancelJobParams struct {
 //
 // Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
 // everybody's. Counts towards the general limit.
-func (service *SlurmService) CancelJob(jobID int64, params ...CancelJobParams) (*Job, error) {
+func (service *SlurmService) CancelJob(jobID int64, params ...SlurmCancelJobParams) (*Job, error) {
 	return service.CancelJobContext(context.Background(), jobID, params...)
 }
 
 // CancelJobContext is [SlurmService.CancelJob] with a context.
-func (service *SlurmService) CancelJobContext(ctx context.Context, jobID int64, params ...CancelJobParams) (*Job, error) {
+func (service *SlurmService) CancelJobContext(ctx context.Context, jobID int64, params ...SlurmCancelJobParams) (*Job, error) {
 	var result Job
 	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, query: first(params)}, &result); err != nil {
 		return nil, err
@@ -2550,8 +2550,8 @@ type GPUsService struct {
 	connection *connection
 }
 
-// ListGPUsParams are what [GPUsService.List] may be told. What is zero is not said.
-type ListGPUsParams struct {
+// GPUsListParams are what [GPUsService.List] may be told. What is zero is not said.
+type GPUsListParams struct {
 	// Only those of this source.
 	Source GPUSource `query:"source"`
 	// Only those that stand so.
@@ -2571,12 +2571,12 @@ type ListGPUsParams struct {
 // A cluster of Slurm that cannot be asked is no error: `warnings` says so, and its GPUs are missing.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *GPUsService) List(params ...ListGPUsParams) (*ListGPUsResponse, error) {
+func (service *GPUsService) List(params ...GPUsListParams) (*ListGPUsResponse, error) {
 	return service.ListContext(context.Background(), params...)
 }
 
 // ListContext is [GPUsService.List] with a context.
-func (service *GPUsService) ListContext(ctx context.Context, params ...ListGPUsParams) (*ListGPUsResponse, error) {
+func (service *GPUsService) ListContext(ctx context.Context, params ...GPUsListParams) (*ListGPUsResponse, error) {
 	var result ListGPUsResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpus", query: first(params)}, &result); err != nil {
 		return nil, err

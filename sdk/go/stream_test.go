@@ -51,7 +51,7 @@ func TestEventsGoOnWhereTheConnectionBroke(t *testing.T) {
 		says(http.StatusServiceUnavailable, ""),
 		fake.streams("ends", eventText(5)),
 	)
-	events := must[[]Event](t)(collect(fake.client().Events.Watch(WatchEventsParams{Cursor: "0"})))
+	events := must[[]Event](t)(collect(fake.client().Events.Watch(EventsWatchParams{Cursor: "0"})))
 	equal(t, cursors(events), []string{"1", "2", "3", "4", "5"})
 	var seen []string
 	for _, asked := range fake.seen() {
@@ -176,7 +176,7 @@ func pagesOf(total string, sizes ...int) (answers []http.HandlerFunc) {
 
 func TestPagesFollowOneAnother(t *testing.T) {
 	fake := newFake(t, pagesOf(`, "total": 5, "page": %d`, 2, 2, 1)...)
-	claims := must[[]Claim](t)(collect(fake.client().Claims.All(ListClaimsParams{Phase: ClaimPhaseRunning})))
+	claims := must[[]Claim](t)(collect(fake.client().Claims.All(ClaimsListParams{Phase: ClaimPhaseRunning})))
 	equal(t, len(claims), 5)
 	equal(t, fake.seen()[2].query, map[string][]string{"page": {"3"}, "limit": {"100"}, "phase": {"Running"}})
 

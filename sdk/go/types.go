@@ -990,7 +990,7 @@ type JoinToken struct {
 }
 
 // A user to add.
-type JupyterhubCreateUserRequest struct {
+type JupyterHubCreateUserRequest struct {
 	// The name, at most 64 characters: letters, digits, `-`, `_`, `.` and `@`.
 	Username string `json:"username,omitzero"`
 	// Whether they administrate the hub.
@@ -998,7 +998,7 @@ type JupyterhubCreateUserRequest struct {
 }
 
 // A page of users.
-type JupyterhubListUsersResponse struct {
+type JupyterHubListUsersResponse struct {
 	// By name.
 	Users []HubUser `json:"users"`
 	// How many there are on all pages.
@@ -1009,7 +1009,7 @@ type JupyterhubListUsersResponse struct {
 	Limit int `json:"limit"`
 }
 
-func (page *JupyterhubListUsersResponse) contents() ([]HubUser, int, int) {
+func (page *JupyterHubListUsersResponse) contents() ([]HubUser, int, int) {
 	return page.Users, int(page.Page), int(page.Total)
 }
 

@@ -43,7 +43,7 @@ from .models import (
     Job,
     JobStatus,
     JoinToken,
-    JupyterhubListUsersResponse,
+    JupyterHubListUsersResponse,
     ListApiTokensResponse,
     ListAuditEventsResponse,
     ListClaimsResponse,
@@ -1878,7 +1878,7 @@ class AsyncEventsService:
         )
 
 
-class AsyncJupyterhubService:
+class AsyncJupyterHubService:
     """Operations of `client.jupyterhub`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -1890,7 +1890,7 @@ class AsyncJupyterhubService:
         page: int | None = None,
         limit: int | None = None,
         page_size: int | None = None,
-    ) -> JupyterhubListUsersResponse:
+    ) -> JupyterHubListUsersResponse:
         """Lists the hub's users by name.
 
         Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
@@ -1901,7 +1901,7 @@ class AsyncJupyterhubService:
         - page_size: The same as `limit`.
         """
         return await self._connection.call(
-            JupyterhubListUsersResponse,
+            JupyterHubListUsersResponse,
             "GET",
             "/api/jupyterhub/users",
             query={"page": page, "limit": limit, "page_size": page_size},
@@ -2843,7 +2843,7 @@ class AsyncServices:
         self.audit = AsyncAuditService(connection)
         self.claims = AsyncClaimsService(connection)
         self.events = AsyncEventsService(connection)
-        self.jupyterhub = AsyncJupyterhubService(connection)
+        self.jupyterhub = AsyncJupyterHubService(connection)
         self.salt = AsyncSaltService(connection)
         self.webhooks = AsyncWebhooksService(connection)
         self.monitoring = AsyncMonitoringService(connection)

@@ -43,7 +43,7 @@ from .models import (
     Job,
     JobStatus,
     JoinToken,
-    JupyterhubListUsersResponse,
+    JupyterHubListUsersResponse,
     ListApiTokensResponse,
     ListAuditEventsResponse,
     ListClaimsResponse,
@@ -1864,7 +1864,7 @@ class EventsService:
         )
 
 
-class JupyterhubService:
+class JupyterHubService:
     """Operations of `client.jupyterhub`."""
 
     def __init__(self, connection: Connection) -> None:
@@ -1876,7 +1876,7 @@ class JupyterhubService:
         page: int | None = None,
         limit: int | None = None,
         page_size: int | None = None,
-    ) -> JupyterhubListUsersResponse:
+    ) -> JupyterHubListUsersResponse:
         """Lists the hub's users by name.
 
         Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
@@ -1887,7 +1887,7 @@ class JupyterhubService:
         - page_size: The same as `limit`.
         """
         return self._connection.call(
-            JupyterhubListUsersResponse,
+            JupyterHubListUsersResponse,
             "GET",
             "/api/jupyterhub/users",
             query={"page": page, "limit": limit, "page_size": page_size},
@@ -2823,7 +2823,7 @@ class Services:
         self.audit = AuditService(connection)
         self.claims = ClaimsService(connection)
         self.events = EventsService(connection)
-        self.jupyterhub = JupyterhubService(connection)
+        self.jupyterhub = JupyterHubService(connection)
         self.salt = SaltService(connection)
         self.webhooks = WebhooksService(connection)
         self.monitoring = MonitoringService(connection)

@@ -50,7 +50,7 @@ __all__ = [
     "Job",
     "JobStatus",
     "JoinToken",
-    "JupyterhubListUsersResponse",
+    "JupyterHubListUsersResponse",
     "ListApiTokensResponse",
     "ListAuditEventsResponse",
     "ListClaimsResponse",
@@ -1983,7 +1983,7 @@ class Webhook(Model):
 
 
 @dataclass
-class JupyterhubListUsersResponse(Model, Page[HubUser]):
+class JupyterHubListUsersResponse(Model, Page[HubUser]):
     """A page of users."""
 
     _items: ClassVar[str] = "users"
