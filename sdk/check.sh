@@ -21,10 +21,11 @@ cd "$here/python"
 ruff check --quiet . ../generate
 ruff format --check --quiet . ../generate
 mypy --no-error-summary src tests
-python3 -m build --wheel --no-isolation --outdir "$fresh/wheel" . >/dev/null
-python3 -m venv --system-site-packages "$fresh/venv"
-"$fresh/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "$fresh"/wheel/*.whl
-(cd / && "$fresh/venv/bin/python" -c 'from importlib import resources; import aiinfra; assert resources.files(aiinfra).joinpath("py.typed").is_file()')
+python3 -m build --wheel --no-isolation --outdir "$fresh/wheel" . >"$fresh/build" 2>&1 || { cat "$fresh/build"; exit 1; }
+pip install --quiet --disable-pip-version-check --no-deps --target "$fresh/packages" "$fresh"/wheel/*.whl
+(cd "$fresh" && PYTHONPATH=packages python3 -c 'from importlib import resources
+import aiinfra
+assert resources.files(aiinfra).joinpath("py.typed").is_file()')
 
 cd "$here/go"
 [[ -z $(gofmt -l .) ]] || { gofmt -l .; exit 1; }

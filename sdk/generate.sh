@@ -14,6 +14,6 @@ out=${1:-$here}
 mkdir -p "$out/python/src/aiinfra" "$out/go"
 curl -sS --fail "$UTOPIA_SDK_URL/api/openapi.json" | jq . >"$out/openapi.json"
 python3 "$here/generate" "$out/openapi.json" "$out"
-(cd "$out/python/src/aiinfra" && ruff check --quiet --fix --config "$here/python/pyproject.toml" models.py *_services.py &&
-  ruff format --quiet --config "$here/python/pyproject.toml" models.py *_services.py)
+(cd "$out/python/src/aiinfra" && ruff check --no-cache --quiet --fix --config "$here/python/pyproject.toml" models.py *_services.py &&
+  ruff format --no-cache --quiet --config "$here/python/pyproject.toml" models.py *_services.py)
 gofmt -w "$out/go"
