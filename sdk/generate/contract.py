@@ -16,7 +16,8 @@ from typing import Any
 Json = dict[str, Any]
 Words = list[str]
 
-MUTATING_IN_PART = {"put", "patch"}
+# Methods for which a member that is left out is one that stays.
+CHANGES_WHAT_IS_GIVEN = {"put", "patch"}
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,9 @@ class Contract:
         parameters: list[Json] = raw.get("parameters", [])
         body = next(iter(raw.get("requestBody", {}).get("content", {}).values()), None)
         if body:
-            self._reach(self._type(body["schema"]), is_answer=False, has_presence=method in MUTATING_IN_PART)
+            self._reach(self._type(body["schema"]), is_answer=False)
+            for member in self.schemas[self._type(body["schema"]).name].properties:
+                member.has_presence |= method in CHANGES_WHAT_IS_GIVEN
         result, is_envelope, is_stream = self._result(raw["responses"])
         if result:
             self._reach(result, is_answer=True)
@@ -262,10 +265,10 @@ class Contract:
         names = {"integer": "int", "number": "float", "boolean": "bool"}
         return Type(names.get(kind, "any"), format=format, nullable=nullable)
 
-    def _reach(self, type: Type, is_answer: bool, has_presence: bool = False) -> None:
+    def _reach(self, type: Type, is_answer: bool) -> None:
         """Takes up a type, and those that it is made of."""
         if type.of:
-            self._reach(type.of, is_answer, has_presence)
+            self._reach(type.of, is_answer)
         if type.kind != "ref":
             return
         schema = self.schemas.get(type.name)
@@ -280,8 +283,8 @@ class Contract:
         schema.is_answer |= is_answer
         twin = self._components.get(type.name.removesuffix("Input"), {}).get("properties", {})
         for inner in schema.properties:
-            inner.has_presence |= has_presence or self._type(twin.get(inner.key, {})).nullable
-            self._reach(inner.type, is_answer, has_presence)
+            inner.has_presence |= self._type(twin.get(inner.key, {})).nullable
+            self._reach(inner.type, is_answer)
 
     def _name_schemas(self) -> None:
         """Names bodies that a path has taken fields from by their operation, and types of other areas with their area."""

@@ -42,7 +42,7 @@ class Client(Services):
         verify: ssl.SSLContext | str | bool = True,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        http = httpx.Client(base_url=_core.address(base_url), verify=_core.verification(verify), transport=transport)
+        http = httpx.Client(base_url=_core.address(base_url), verify=_core.verification(base_url, verify), transport=transport)
         self._use(Connection(http, Options(token, timeout, idle_timeout, retry)))
 
     def _use(self, connection: Connection) -> None:
@@ -104,7 +104,9 @@ class AsyncClient(AsyncServices):
         verify: ssl.SSLContext | str | bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        http = httpx.AsyncClient(base_url=_core.address(base_url), verify=_core.verification(verify), transport=transport)
+        http = httpx.AsyncClient(
+            base_url=_core.address(base_url), verify=_core.verification(base_url, verify), transport=transport
+        )
         self._use(AsyncConnection(http, Options(token, timeout, idle_timeout, retry)))
 
     def _use(self, connection: AsyncConnection) -> None:

@@ -169,8 +169,10 @@ def changed(options: Options, given: Mapping[str, Any]) -> Options:
     return replace(options, **{name: value for name, value in given.items() if value is not None})
 
 
-def verification(verify: ssl.SSLContext | str | bool) -> ssl.SSLContext | bool:
-    """How servers are verified: by a file of certificates, too."""
+def verification(base_url: str, verify: ssl.SSLContext | str | bool) -> ssl.SSLContext | bool:
+    """How servers are verified: by a file of certificates, too. Loading those takes a while, and is for nothing without TLS."""
+    if base_url.startswith("http:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
 
 
