@@ -21,6 +21,7 @@ cd "$here/python"
 ruff check --quiet . ../generate
 ruff format --check --quiet . ../generate
 mypy --no-error-summary src tests
+(cd ../generate && mypy --strict --no-error-summary .)
 python3 -m build --wheel --no-isolation --outdir "$fresh/wheel" . >"$fresh/build" 2>&1 || { cat "$fresh/build"; exit 1; }
 pip install --quiet --disable-pip-version-check --no-deps --target "$fresh/packages" "$fresh"/wheel/*.whl
 (cd "$fresh" && PYTHONPATH=packages python3 -c 'from importlib import resources

@@ -37,7 +37,8 @@ def pascal(words: list[str]) -> str:
 
 def constant(word: str) -> str:
     """The name of a word of an enumeration."""
-    return "".join(letter if letter.isalnum() else "_" for letter in word).upper() or "UNSPECIFIED"
+    name = "".join(letter if letter.isalnum() else "_" for letter in word).upper() or "UNSPECIFIED"
+    return f"N{name}" if name[0].isdigit() else name
 
 
 def doc(indent: str, *paragraphs: str) -> str:
@@ -76,18 +77,16 @@ class Models:
         imports = (
             "\nfrom dataclasses import dataclass, field\nfrom datetime import datetime\nfrom typing import Any, ClassVar\n"
         )
-        return f"{head}{imports}\nfrom ._model import Model, Page, Word, member\n\n__all__ = [\n{names}]\n\n\n" + "\n\n".join(
-            parts
-        )
+        return f"{head}{imports}\nfrom . import _model\n\n__all__ = [\n{names}]\n\n\n" + "\n\n".join(parts)
 
     def words(self, schema: Schema) -> str:
-        lines = [f"class {pascal(schema.words)}(Word):", doc("    ", schema.text)]
+        lines = [f"class {pascal(schema.words)}(_model.Word):", doc("    ", schema.text)]
         lines += [f'    {constant(word)} = "{word}"' for word in schema.enumeration or []]
         return "\n".join(lines) + "\n"
 
     def model(self, schema: Schema) -> str:
         item = self.annotation(schema.items.type.of, True) if schema.items and schema.items.type.of else ""
-        bases = f"Model, Page[{item}]" if item else "Model"
+        bases = f"_model.Model, _model.Page[{item}]" if item else "_model.Model"
         text = f"@dataclass\nclass {pascal(schema.words)}({bases}):\n" + doc("    ", schema.text or pascal(schema.words) + ".")
         if schema.items:
             text += f'\n    _items: ClassVar[str] = "{snake(schema.items.words)}"\n'
@@ -104,7 +103,7 @@ class Models:
         name, annotation = snake(property.words), self.annotation(property.type, is_answer)
         zero, is_factory = self.zero(property.type, is_answer)
         if name != property.key:
-            return f'{name}: {annotation} = member("{property.key}", {zero})'
+            return f'{name}: {annotation} = _model.member("{property.key}", {zero})'
         return f"{name}: {annotation} = " + (f"field(default_factory={zero})" if is_factory else zero)
 
     def annotation(self, type: Type, is_answer: bool, is_inner: bool = False) -> str:
@@ -137,16 +136,17 @@ class Services:
         self.contract = contract
         self.prefix = "Async" if is_async else ""
         self.is_async = is_async
+        self.transport = "_async" if is_async else "_sync"
         self.imported: set[str] = set()
 
     def module(self) -> str:
         classes = [self.service(service) for service in self.contract.services]
         head = HEADER.format("The operations of the contract" + (", with `await`" if self.is_async else ""))
-        stream, iterator = f"{self.prefix}Stream", f"{self.prefix}Iterator"
+        iterator = f"{self.prefix}Iterator"
         body = "\n\n".join(classes) + "\n\n" + self.all_services()
         imports = "\nimport builtins\n" if "builtins." in body else "\n"
-        imports += f"from collections.abc import {iterator}, Mapping, Sequence\nfrom datetime import datetime\nfrom typing import Any\n"
-        imports += f"\nfrom ._core import path as _path\nfrom .{'_async' if self.is_async else '_sync'} import {self.prefix}Connection, {stream}\n"
+        imports += f"from collections.abc import {iterator}, Mapping, Sequence\nfrom datetime import datetime\n"
+        imports += f"from types import NoneType\nfrom typing import Any\n\nfrom . import {self.transport}\nfrom ._core import path as _path\n"
         imports += "from ._paging import PAGE_SIZE\nfrom .models import (\n" + "".join(
             f"    {name},\n" for name in sorted(self.imported)
         )
@@ -157,7 +157,7 @@ class Services:
 
     def all_services(self) -> str:
         text = f"class {self.prefix}Services:\n" + doc("    ", "All services of the contract.")
-        text += f"\n    def __init__(self, connection: {self.prefix}Connection) -> None:\n"
+        text += f"\n    def __init__(self, connection: {self.transport}.{self.prefix}Connection) -> None:\n"
         text += "".join(
             f"        self.{snake(service.joined)} = {self.class_name(service)}(connection)\n"
             for service in self.contract.services
@@ -166,9 +166,7 @@ class Services:
 
     def service(self, service: Service) -> str:
         text = f"class {self.class_name(service)}:\n" + doc("    ", f"Operations of `client.{snake(service.joined)}`.")
-        text += (
-            f"\n    def __init__(self, connection: {self.prefix}Connection) -> None:\n        self._connection = connection\n"
-        )
+        text += f"\n    def __init__(self, connection: {self.transport}.{self.prefix}Connection) -> None:\n        self._connection = connection\n"
         for operation in service.operations:
             text += "\n" + self.operation(operation)
             if operation.page:
@@ -189,7 +187,7 @@ class Services:
         optional = [f"{name}: {self.optional(annotation)} = None" for _, name, annotation in (*query, *body)]
         arguments += ["*", *optional] if optional else []
         result = self.result(operation.result)
-        returns = f"{self.prefix}Stream[{result}]" if operation.is_stream else result
+        returns = f"{self.transport}.{self.prefix}Stream[{result}]" if operation.is_stream else result
         is_awaited = self.is_async and not operation.is_stream
         text = f"    {'async ' if is_awaited else ''}def {snake(operation.words)}(\n        self,\n"
         text += "".join(f"        {argument},\n" for argument in arguments) + f"    ) -> {returns}:\n"
@@ -197,7 +195,7 @@ class Services:
         text += doc("        ", operation.summary + ".", *filter(None, [operation.description, "\n".join(described)]))
         names = ", ".join(f"{property.key}={name}" for property, name, _ in path)
         address = f'_path("{operation.path}", {names})' if path else f'"{operation.path}"'
-        kind = "type(None)" if result == "None" else result
+        kind = "NoneType" if result == "None" else result
         passed = [kind, f'"{operation.method}"', address]
         for label, members in (("query", query), ("body", body)):
             if members or (label == "body" and schema):

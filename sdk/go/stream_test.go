@@ -88,7 +88,7 @@ func TestStreamsThatFail(t *testing.T) {
 		{fake.streamsAs("application/x-ndjson", "ends", "{\"id\": \"1\"}\n", `{"error": "gone", "code": "NotFound"}`+"\n"), ErrNotFound, 1},
 	} {
 		fake.tell(one.answer)
-		client := fake.client(WithIdleTimeout(200*time.Millisecond), WithTimeout(time.Second))
+		client := fake.client(WithIdleTimeout(2*time.Second), WithTimeout(10*time.Second))
 		claims, err := collect(client.Claims.Watch("1"))
 		if !errors.Is(err, one.kind) || len(claims) != one.seen {
 			t.Errorf("wanted %v after %d, found %v after %d", one.kind, one.seen, err, len(claims))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
-from ._async import AsyncConnection, AsyncStream
+from . import _async
 from ._core import path as _path
 from ._paging import PAGE_SIZE
 from .models import (
@@ -94,7 +95,7 @@ from .models import (
 class AsyncIamService:
     """Operations of `client.iam`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def register(
@@ -177,7 +178,7 @@ class AsyncIamService:
 class AsyncAccountService:
     """Operations of `client.account`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def login(
@@ -288,7 +289,7 @@ class AsyncAccountService:
 class AsyncUsersService:
     """Operations of `client.users`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -464,7 +465,7 @@ class AsyncUsersService:
 class AsyncApiTokensService:
     """Operations of `client.api_tokens`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -534,7 +535,7 @@ class AsyncApiTokensService:
 class AsyncNodeAgentService:
     """Operations of `client.node_agent`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list_containers(
@@ -729,7 +730,7 @@ class AsyncNodeAgentService:
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
         """
-        await self._connection.call(type(None), "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        await self._connection.call(NoneType, "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
 
     async def get_container_by_node_id(
         self,
@@ -769,7 +770,7 @@ class AsyncNodeAgentService:
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         """
-        await self._connection.call(type(None), "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        await self._connection.call(NoneType, "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
 
     async def get_metrics(
         self,
@@ -849,7 +850,7 @@ class AsyncNodeAgentService:
 class AsyncNodesService:
     """Operations of `client.nodes`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def register(
@@ -950,7 +951,7 @@ class AsyncNodesService:
         - id: The node's id.
         - force: Fail the live claims placed there.
         """
-        await self._connection.call(type(None), "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
+        await self._connection.call(NoneType, "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
 
     async def approve(
         self,
@@ -970,7 +971,7 @@ class AsyncNodesService:
 class AsyncJoinTokensService:
     """Operations of `client.join_tokens`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -1032,13 +1033,13 @@ class AsyncJoinTokensService:
 
         - id: The token's id.
         """
-        await self._connection.call(type(None), "DELETE", _path("/api/join-tokens/{id}", id=id))
+        await self._connection.call(NoneType, "DELETE", _path("/api/join-tokens/{id}", id=id))
 
 
 class AsyncHostsService:
     """Operations of `client.hosts`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -1209,7 +1210,7 @@ class AsyncHostsService:
         - force: Fail the live claims placed there.
         """
         await self._connection.call(
-            type(None), "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force}
+            NoneType, "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force}
         )
 
     async def list_gpus(
@@ -1324,7 +1325,7 @@ class AsyncHostsService:
 class AsyncMachinesService:
     """Operations of `client.machines`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -1573,7 +1574,7 @@ class AsyncMachinesService:
 class AsyncAuditService:
     """Operations of `client.audit`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list_events(
@@ -1668,7 +1669,7 @@ class AsyncAuditService:
         self,
         *,
         after_sequence: int | None = None,
-    ) -> AsyncStream[AuditLink]:
+    ) -> _async.AsyncStream[AuditLink]:
         """The links of the chain, oldest first, up to the newest at the time of the call.
 
         With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and the
@@ -1684,7 +1685,7 @@ class AsyncAuditService:
 class AsyncClaimsService:
     """Operations of `client.claims`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -1805,7 +1806,7 @@ class AsyncClaimsService:
 
         - id: The claim's id.
         """
-        await self._connection.call(type(None), "DELETE", _path("/api/gpu-claims/{id}", id=id))
+        await self._connection.call(NoneType, "DELETE", _path("/api/gpu-claims/{id}", id=id))
 
     async def explain(
         self,
@@ -1823,7 +1824,7 @@ class AsyncClaimsService:
     def watch(
         self,
         id: str,
-    ) -> AsyncStream[Claim]:
+    ) -> _async.AsyncStream[Claim]:
         """Sends the claim now and after each change, until it has ended or is deleted.
 
         Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
@@ -1837,7 +1838,7 @@ class AsyncClaimsService:
 class AsyncEventsService:
     """Operations of `client.events`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     def watch(
@@ -1847,7 +1848,7 @@ class AsyncEventsService:
         types: Sequence[str] | None = None,
         resource_id: str | None = None,
         once: bool | None = None,
-    ) -> AsyncStream[Event]:
+    ) -> _async.AsyncStream[Event]:
         """Sends events from a cursor on, and those that come.
 
         The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event of
@@ -1881,7 +1882,7 @@ class AsyncEventsService:
 class AsyncJupyterHubService:
     """Operations of `client.jupyterhub`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list_users(
@@ -1959,7 +1960,7 @@ class AsyncJupyterHubService:
 
         - username: The name.
         """
-        await self._connection.call(type(None), "DELETE", _path("/api/jupyterhub/users/{username}", username=username))
+        await self._connection.call(NoneType, "DELETE", _path("/api/jupyterhub/users/{username}", username=username))
 
     async def start_server(
         self,
@@ -2009,7 +2010,7 @@ class AsyncJupyterHubService:
         - remove: Also forget it: only one with a name.
         """
         await self._connection.call(
-            type(None),
+            NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/server", username=username),
             query={"server_name": server_name, "remove": remove},
@@ -2061,7 +2062,7 @@ class AsyncJupyterHubService:
         - remove: Also forget it: only one with a name.
         """
         await self._connection.call(
-            type(None),
+            NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/servers/{server_name}", username=username, server_name=server_name),
             query={"remove": remove},
@@ -2072,7 +2073,7 @@ class AsyncJupyterHubService:
         username: str,
         *,
         server_name: str | None = None,
-    ) -> AsyncStream[Progress]:
+    ) -> _async.AsyncStream[Progress]:
         """Follows the start of a server until it is ready or has failed, for at most half an hour.
 
         Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
@@ -2094,7 +2095,7 @@ class AsyncJupyterHubService:
         self,
         username: str,
         server_name: str,
-    ) -> AsyncStream[Progress]:
+    ) -> _async.AsyncStream[Progress]:
         """Follows the start of a server until it is ready or has failed, for at most half an hour.
 
         Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
@@ -2117,7 +2118,7 @@ class AsyncJupyterHubService:
 class AsyncSaltService:
     """Operations of `client.salt`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list_minions(
@@ -2283,7 +2284,7 @@ class AsyncSaltService:
 class AsyncWebhooksService:
     """Operations of `client.webhooks`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -2403,7 +2404,7 @@ class AsyncWebhooksService:
 
         - id: A UUID.
         """
-        await self._connection.call(type(None), "DELETE", _path("/api/webhooks/{id}", id=id))
+        await self._connection.call(NoneType, "DELETE", _path("/api/webhooks/{id}", id=id))
 
     async def test(
         self,
@@ -2480,7 +2481,7 @@ class AsyncWebhooksService:
 class AsyncMonitoringService:
     """Operations of `client.monitoring`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def get_system_metrics(
@@ -2556,7 +2557,7 @@ class AsyncMonitoringService:
 class AsyncSlurmService:
     """Operations of `client.slurm`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list_clusters(
@@ -2793,7 +2794,7 @@ class AsyncSlurmService:
 class AsyncGpusService:
     """Operations of `client.gpus`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self._connection = connection
 
     async def list(
@@ -2830,7 +2831,7 @@ class AsyncGpusService:
 class AsyncServices:
     """All services of the contract."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: _async.AsyncConnection) -> None:
         self.iam = AsyncIamService(connection)
         self.account = AsyncAccountService(connection)
         self.users = AsyncUsersService(connection)

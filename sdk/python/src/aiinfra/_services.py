@@ -5,11 +5,12 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
+from . import _sync
 from ._core import path as _path
 from ._paging import PAGE_SIZE
-from ._sync import Connection, Stream
 from .models import (
     Account,
     ApiToken,
@@ -94,7 +95,7 @@ from .models import (
 class IamService:
     """Operations of `client.iam`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def register(
@@ -175,7 +176,7 @@ class IamService:
 class AccountService:
     """Operations of `client.account`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def login(
@@ -286,7 +287,7 @@ class AccountService:
 class UsersService:
     """Operations of `client.users`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -462,7 +463,7 @@ class UsersService:
 class ApiTokensService:
     """Operations of `client.api_tokens`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -532,7 +533,7 @@ class ApiTokensService:
 class NodeAgentService:
     """Operations of `client.node_agent`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list_containers(
@@ -723,7 +724,7 @@ class NodeAgentService:
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        self._connection.call(NoneType, "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
 
     def get_container_by_node_id(
         self,
@@ -761,7 +762,7 @@ class NodeAgentService:
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        self._connection.call(NoneType, "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
 
     def get_metrics(
         self,
@@ -841,7 +842,7 @@ class NodeAgentService:
 class NodesService:
     """Operations of `client.nodes`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def register(
@@ -942,7 +943,7 @@ class NodesService:
         - id: The node's id.
         - force: Fail the live claims placed there.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
+        self._connection.call(NoneType, "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
 
     def approve(
         self,
@@ -962,7 +963,7 @@ class NodesService:
 class JoinTokensService:
     """Operations of `client.join_tokens`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -1022,13 +1023,13 @@ class JoinTokensService:
 
         - id: The token's id.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/join-tokens/{id}", id=id))
+        self._connection.call(NoneType, "DELETE", _path("/api/join-tokens/{id}", id=id))
 
 
 class HostsService:
     """Operations of `client.hosts`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -1198,7 +1199,7 @@ class HostsService:
         - host_id: The host's id.
         - force: Fail the live claims placed there.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force})
+        self._connection.call(NoneType, "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force})
 
     def list_gpus(
         self,
@@ -1312,7 +1313,7 @@ class HostsService:
 class MachinesService:
     """Operations of `client.machines`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -1559,7 +1560,7 @@ class MachinesService:
 class AuditService:
     """Operations of `client.audit`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list_events(
@@ -1654,7 +1655,7 @@ class AuditService:
         self,
         *,
         after_sequence: int | None = None,
-    ) -> Stream[AuditLink]:
+    ) -> _sync.Stream[AuditLink]:
         """The links of the chain, oldest first, up to the newest at the time of the call.
 
         With them anybody can prove the chain: each hash is the SHA-256 of the hash before, as lower-case hex, and the
@@ -1670,7 +1671,7 @@ class AuditService:
 class ClaimsService:
     """Operations of `client.claims`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -1791,7 +1792,7 @@ class ClaimsService:
 
         - id: The claim's id.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/gpu-claims/{id}", id=id))
+        self._connection.call(NoneType, "DELETE", _path("/api/gpu-claims/{id}", id=id))
 
     def explain(
         self,
@@ -1809,7 +1810,7 @@ class ClaimsService:
     def watch(
         self,
         id: str,
-    ) -> Stream[Claim]:
+    ) -> _sync.Stream[Claim]:
         """Sends the claim now and after each change, until it has ended or is deleted.
 
         Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
@@ -1823,7 +1824,7 @@ class ClaimsService:
 class EventsService:
     """Operations of `client.events`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def watch(
@@ -1833,7 +1834,7 @@ class EventsService:
         types: Sequence[str] | None = None,
         resource_id: str | None = None,
         once: bool | None = None,
-    ) -> Stream[Event]:
+    ) -> _sync.Stream[Event]:
         """Sends events from a cursor on, and those that come.
 
         The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event of
@@ -1867,7 +1868,7 @@ class EventsService:
 class JupyterHubService:
     """Operations of `client.jupyterhub`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list_users(
@@ -1943,7 +1944,7 @@ class JupyterHubService:
 
         - username: The name.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/jupyterhub/users/{username}", username=username))
+        self._connection.call(NoneType, "DELETE", _path("/api/jupyterhub/users/{username}", username=username))
 
     def start_server(
         self,
@@ -1993,7 +1994,7 @@ class JupyterHubService:
         - remove: Also forget it: only one with a name.
         """
         self._connection.call(
-            type(None),
+            NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/server", username=username),
             query={"server_name": server_name, "remove": remove},
@@ -2045,7 +2046,7 @@ class JupyterHubService:
         - remove: Also forget it: only one with a name.
         """
         self._connection.call(
-            type(None),
+            NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/servers/{server_name}", username=username, server_name=server_name),
             query={"remove": remove},
@@ -2056,7 +2057,7 @@ class JupyterHubService:
         username: str,
         *,
         server_name: str | None = None,
-    ) -> Stream[Progress]:
+    ) -> _sync.Stream[Progress]:
         """Follows the start of a server until it is ready or has failed, for at most half an hour.
 
         Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
@@ -2078,7 +2079,7 @@ class JupyterHubService:
         self,
         username: str,
         server_name: str,
-    ) -> Stream[Progress]:
+    ) -> _sync.Stream[Progress]:
         """Follows the start of a server until it is ready or has failed, for at most half an hour.
 
         Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) for a server that is not starting.
@@ -2101,7 +2102,7 @@ class JupyterHubService:
 class SaltService:
     """Operations of `client.salt`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list_minions(
@@ -2267,7 +2268,7 @@ class SaltService:
 class WebhooksService:
     """Operations of `client.webhooks`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -2387,7 +2388,7 @@ class WebhooksService:
 
         - id: A UUID.
         """
-        self._connection.call(type(None), "DELETE", _path("/api/webhooks/{id}", id=id))
+        self._connection.call(NoneType, "DELETE", _path("/api/webhooks/{id}", id=id))
 
     def test(
         self,
@@ -2464,7 +2465,7 @@ class WebhooksService:
 class MonitoringService:
     """Operations of `client.monitoring`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def get_system_metrics(
@@ -2538,7 +2539,7 @@ class MonitoringService:
 class SlurmService:
     """Operations of `client.slurm`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list_clusters(
@@ -2773,7 +2774,7 @@ class SlurmService:
 class GpusService:
     """Operations of `client.gpus`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self._connection = connection
 
     def list(
@@ -2810,7 +2811,7 @@ class GpusService:
 class Services:
     """All services of the contract."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: _sync.Connection) -> None:
         self.iam = IamService(connection)
         self.account = AccountService(connection)
         self.users = UsersService(connection)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from ._model import Model, Page, Word, member
+from . import _model
 
 __all__ = [
     "Account",
@@ -114,7 +114,7 @@ __all__ = [
 ]
 
 
-class AuditResult(Word):
+class AuditResult(_model.Word):
     """What became of it.
 
     - empty: No filter.
@@ -129,7 +129,7 @@ class AuditResult(Word):
     DENIED = "denied"
 
 
-class ClaimPhase(Word):
+class ClaimPhase(_model.Word):
     """Where a claim stands.
 
     - empty: No filter.
@@ -148,7 +148,7 @@ class ClaimPhase(Word):
     COMPLETED = "Completed"
 
 
-class ClusterStatus(Word):
+class ClusterStatus(_model.Word):
     """Whether a cluster can be used.
 
     - `unknown`: Not known.
@@ -161,7 +161,7 @@ class ClusterStatus(Word):
     UNREACHABLE = "unreachable"
 
 
-class DeliveryStatus(Word):
+class DeliveryStatus(_model.Word):
     """How a delivery stands.
 
     - empty: No filter.
@@ -176,7 +176,7 @@ class DeliveryStatus(Word):
     FAILED = "failed"
 
 
-class GpuSource(Word):
+class GpuSource(_model.Word):
     """Who gives a GPU away.
 
     - empty: No filter.
@@ -189,7 +189,7 @@ class GpuSource(Word):
     SLURM = "slurm"
 
 
-class GpuStatus(Word):
+class GpuStatus(_model.Word):
     """How a GPU stands.
 
     - empty: No filter.
@@ -208,7 +208,7 @@ class GpuStatus(Word):
     OFFLINE = "offline"
 
 
-class HostGpuStatus(Word):
+class HostGpuStatus(_model.Word):
     """What a GPU is doing.
 
     - `unknown`: Not known: the host is offline.
@@ -225,7 +225,7 @@ class HostGpuStatus(Word):
     ERROR = "error"
 
 
-class HostHealth(Word):
+class HostHealth(_model.Word):
     """How a host is.
 
     - `unknown`: Nothing is known, or it is offline.
@@ -240,7 +240,7 @@ class HostHealth(Word):
     UNHEALTHY = "unhealthy"
 
 
-class HostStatus(Word):
+class HostStatus(_model.Word):
     """Where a host stands.
 
     - empty: No filter.
@@ -255,7 +255,7 @@ class HostStatus(Word):
     MAINTENANCE = "maintenance"
 
 
-class JobStatus(Word):
+class JobStatus(_model.Word):
     """How a job stands.
 
     - empty: No filter; of a job: not known.
@@ -278,7 +278,7 @@ class JobStatus(Word):
     LOST = "lost"
 
 
-class MachineRole(Word):
+class MachineRole(_model.Word):
     """What a machine is for.
 
     - empty: No filter.
@@ -295,7 +295,7 @@ class MachineRole(Word):
     REGISTRY = "registry"
 
 
-class MachineStatus(Word):
+class MachineStatus(_model.Word):
     """Where a machine stands.
 
     - empty: No filter.
@@ -318,7 +318,7 @@ class MachineStatus(Word):
     OFFLINE = "offline"
 
 
-class MaintenanceClaims(Word):
+class MaintenanceClaims(_model.Word):
     """What happens to the claims on a host in maintenance.
 
     - empty: As MAINTENANCE_CLAIMS_KEEP.
@@ -331,7 +331,7 @@ class MaintenanceClaims(Word):
     MOVE = "move"
 
 
-class MinionStatus(Word):
+class MinionStatus(_model.Word):
     """Whether a minion answers.
 
     - empty: No filter.
@@ -344,7 +344,7 @@ class MinionStatus(Word):
     DOWN = "down"
 
 
-class NodeLossPolicy(Word):
+class NodeLossPolicy(_model.Word):
     """What happens to a claim when its node is lost.
 
     - empty: As `keep`.
@@ -357,7 +357,7 @@ class NodeLossPolicy(Word):
     RESCHEDULE = "reschedule"
 
 
-class NodeState(Word):
+class NodeState(_model.Word):
     """Where a node stands.
 
     - empty: No filter.
@@ -372,7 +372,7 @@ class NodeState(Word):
     OFFLINE = "Offline"
 
 
-class ServerStatus(Word):
+class ServerStatus(_model.Word):
     """How a server stands.
 
     - `stopped`: It does not run.
@@ -387,7 +387,7 @@ class ServerStatus(Word):
     STOPPING = "stopping"
 
 
-class TargetType(Word):
+class TargetType(_model.Word):
     """How a target names minions.
 
     - empty: As TARGET_TYPE_GLOB.
@@ -403,7 +403,7 @@ class TargetType(Word):
 
 
 @dataclass
-class Account(Model):
+class Account(_model.Model):
     """A person."""
 
     id: str = ""
@@ -429,7 +429,7 @@ class Account(Model):
 
 
 @dataclass
-class ApiToken(Model):
+class ApiToken(_model.Model):
     """An API token."""
 
     id: str = ""
@@ -458,7 +458,7 @@ class ApiToken(Model):
 
 
 @dataclass
-class AuditEvent(Model):
+class AuditEvent(_model.Model):
     """An event."""
 
     id: str = ""
@@ -507,7 +507,7 @@ class AuditEvent(Model):
 
 
 @dataclass
-class AuditLink(Model):
+class AuditLink(_model.Model):
     """A link of the chain."""
 
     sequence: int = 0
@@ -524,7 +524,7 @@ class AuditLink(Model):
 
 
 @dataclass
-class ChangePasswordResponse(Model):
+class ChangePasswordResponse(_model.Model):
     """It is done."""
 
     message: str = ""
@@ -532,7 +532,7 @@ class ChangePasswordResponse(Model):
 
 
 @dataclass
-class Claim(Model):
+class Claim(_model.Model):
     """A claim."""
 
     id: str = ""
@@ -555,7 +555,7 @@ class Claim(Model):
 
 
 @dataclass
-class ClaimExplanation(Model):
+class ClaimExplanation(_model.Model):
     """Why a claim waits."""
 
     id: str = ""
@@ -575,7 +575,7 @@ class ClaimExplanation(Model):
 
 
 @dataclass
-class ClaimSpec(Model):
+class ClaimSpec(_model.Model):
     """What a claim asks for."""
 
     image: str = ""
@@ -590,7 +590,7 @@ class ClaimSpec(Model):
     env: list[str] = field(default_factory=list)
     """Environment, each `NAME=value`."""
 
-    working_dir: str = member("workingDir", "")
+    working_dir: str = _model.member("workingDir", "")
     """Absolute path; the image's when empty."""
 
     ports: list[PortMapping] = field(default_factory=list)
@@ -599,17 +599,17 @@ class ClaimSpec(Model):
     volumes: dict[str, str] = field(default_factory=dict)
     """Host path to container path; host paths must lie under the allow-list of the node's agent."""
 
-    on_node_loss: NodeLossPolicy = member("onNodeLoss", NodeLossPolicy.UNSPECIFIED)
+    on_node_loss: NodeLossPolicy = _model.member("onNodeLoss", NodeLossPolicy.UNSPECIFIED)
     """What happens when the node is lost."""
 
-    reschedule_after_seconds: int = member("rescheduleAfterSeconds", 0)
+    reschedule_after_seconds: int = _model.member("rescheduleAfterSeconds", 0)
     """How long a node must be lost before the claim is placed elsewhere, under `reschedule`, in seconds. The server's
     setting (default 30) when 0.
     """
 
 
 @dataclass
-class ClaimSpecInput(Model):
+class ClaimSpecInput(_model.Model):
     """What a claim asks for."""
 
     image: str | None = None
@@ -624,7 +624,7 @@ class ClaimSpecInput(Model):
     env: list[str] | None = None
     """Environment, each `NAME=value`."""
 
-    working_dir: str | None = member("workingDir", None)
+    working_dir: str | None = _model.member("workingDir", None)
     """Absolute path; the image's when empty."""
 
     ports: list[PortMappingInput] | None = None
@@ -633,26 +633,26 @@ class ClaimSpecInput(Model):
     volumes: dict[str, str] | None = None
     """Host path to container path; host paths must lie under the allow-list of the node's agent."""
 
-    on_node_loss: NodeLossPolicy | None = member("onNodeLoss", None)
+    on_node_loss: NodeLossPolicy | None = _model.member("onNodeLoss", None)
     """What happens when the node is lost."""
 
-    reschedule_after_seconds: int | None = member("rescheduleAfterSeconds", None)
+    reschedule_after_seconds: int | None = _model.member("rescheduleAfterSeconds", None)
     """How long a node must be lost before the claim is placed elsewhere, under `reschedule`, in seconds. The server's
     setting (default 30) when 0.
     """
 
 
 @dataclass
-class ClaimStatus(Model):
+class ClaimStatus(_model.Model):
     """What became of a claim."""
 
     phase: ClaimPhase = ClaimPhase.UNSPECIFIED
     """Where it stands."""
 
-    node_name: str = member("nodeName", "")
+    node_name: str = _model.member("nodeName", "")
     """Host name of its node; empty before it has one."""
 
-    container_id: str = member("containerID", "")
+    container_id: str = _model.member("containerID", "")
     """The runtime's id; empty before there is a container."""
 
     reason: str = ""
@@ -663,15 +663,15 @@ class ClaimStatus(Model):
     message: str = ""
     """The same in a sentence, or the progress of the present step."""
 
-    node_id: str = member("nodeID", "")
+    node_id: str = _model.member("nodeID", "")
     """Its node's id; empty before it has one."""
 
-    gpu_uuids: list[str] = member("gpuUUIDs", list)
+    gpu_uuids: list[str] = _model.member("gpuUUIDs", list)
     """The UUIDs of its GPUs."""
 
 
 @dataclass
-class Cluster(Model):
+class Cluster(_model.Model):
     """A cluster."""
 
     id: int = 0
@@ -706,7 +706,7 @@ class Cluster(Model):
 
 
 @dataclass
-class Container(Model):
+class Container(_model.Model):
     """A container that an agent made."""
 
     id: str = ""
@@ -738,7 +738,7 @@ class Container(Model):
 
 
 @dataclass
-class CreateContainerResponse(Model):
+class CreateContainerResponse(_model.Model):
     """The container that was made or found."""
 
     container_id: str = ""
@@ -746,7 +746,7 @@ class CreateContainerResponse(Model):
 
 
 @dataclass
-class CreateHostResponse(Model):
+class CreateHostResponse(_model.Model):
     """A host with its agent token."""
 
     host_id: str = ""
@@ -763,7 +763,7 @@ class CreateHostResponse(Model):
 
 
 @dataclass
-class DeleteMachineResponse(Model):
+class DeleteMachineResponse(_model.Model):
     """It is done."""
 
     message: str = ""
@@ -771,7 +771,7 @@ class DeleteMachineResponse(Model):
 
 
 @dataclass
-class DeleteUserResponse(Model):
+class DeleteUserResponse(_model.Model):
     """It is done."""
 
     message: str = ""
@@ -779,7 +779,7 @@ class DeleteUserResponse(Model):
 
 
 @dataclass
-class Delivery(Model):
+class Delivery(_model.Model):
     """An event on its way to one subscriber."""
 
     id: str = ""
@@ -820,7 +820,7 @@ class Delivery(Model):
 
 
 @dataclass
-class Deployment(Model):
+class Deployment(_model.Model):
     """What became of a state on its minions."""
 
     job_id: str = ""
@@ -846,12 +846,12 @@ class Deployment(Model):
 
 
 @dataclass
-class Empty(Model):
+class Empty(_model.Model):
     """Empty."""
 
 
 @dataclass
-class Event(Model):
+class Event(_model.Model):
     """Something that happened."""
 
     cursor: str = ""
@@ -877,7 +877,7 @@ class Event(Model):
 
 
 @dataclass
-class FleetGpu(Model):
+class FleetGpu(_model.Model):
     """A GPU."""
 
     uuid: str = ""
@@ -912,7 +912,7 @@ class FleetGpu(Model):
 
 
 @dataclass
-class GpuExplanation(Model):
+class GpuExplanation(_model.Model):
     """What one GPU lacks."""
 
     uuid: str = ""
@@ -929,7 +929,7 @@ class GpuExplanation(Model):
 
 
 @dataclass
-class GpuMetrics(Model):
+class GpuMetrics(_model.Model):
     """Readings of one GPU."""
 
     id: int = 0
@@ -961,7 +961,7 @@ class GpuMetrics(Model):
 
 
 @dataclass
-class Health(Model):
+class Health(_model.Model):
     """Liveness."""
 
     status: str = ""
@@ -972,7 +972,7 @@ class Health(Model):
 
 
 @dataclass
-class History(Model):
+class History(_model.Model):
     """What a metric was."""
 
     metric: str = ""
@@ -989,7 +989,7 @@ class History(Model):
 
 
 @dataclass
-class Host(Model):
+class Host(_model.Model):
     """A host."""
 
     host_id: str = ""
@@ -1057,7 +1057,7 @@ class Host(Model):
 
 
 @dataclass
-class HostGpu(Model):
+class HostGpu(_model.Model):
     """A GPU of a host."""
 
     gpu_id: int = 0
@@ -1092,7 +1092,7 @@ class HostGpu(Model):
 
 
 @dataclass
-class HubServer(Model):
+class HubServer(_model.Model):
     """A server of a user."""
 
     username: str = ""
@@ -1115,7 +1115,7 @@ class HubServer(Model):
 
 
 @dataclass
-class HubUser(Model):
+class HubUser(_model.Model):
     """A user of the hub."""
 
     username: str = ""
@@ -1138,7 +1138,7 @@ class HubUser(Model):
 
 
 @dataclass
-class Job(Model):
+class Job(_model.Model):
     """A job."""
 
     job_id: int = 0
@@ -1194,7 +1194,7 @@ class Job(Model):
 
 
 @dataclass
-class JoinToken(Model):
+class JoinToken(_model.Model):
     """A join token."""
 
     id: str = ""
@@ -1226,7 +1226,7 @@ class JoinToken(Model):
 
 
 @dataclass
-class ListClustersResponse(Model):
+class ListClustersResponse(_model.Model):
     """All clusters."""
 
     clusters: list[Cluster] = field(default_factory=list)
@@ -1234,7 +1234,7 @@ class ListClustersResponse(Model):
 
 
 @dataclass
-class ListGpusResponse(Model):
+class ListGpusResponse(_model.Model):
     """A page of GPUs."""
 
     gpus: list[FleetGpu] = field(default_factory=list)
@@ -1254,7 +1254,7 @@ class ListGpusResponse(Model):
 
 
 @dataclass
-class ListHostGpusResponse(Model):
+class ListHostGpusResponse(_model.Model):
     """A host's GPUs."""
 
     items: list[HostGpu] = field(default_factory=list)
@@ -1262,7 +1262,7 @@ class ListHostGpusResponse(Model):
 
 
 @dataclass
-class ListMetricsResponse(Model):
+class ListMetricsResponse(_model.Model):
     """All metrics."""
 
     metrics: list[Metric] = field(default_factory=list)
@@ -1270,7 +1270,7 @@ class ListMetricsResponse(Model):
 
 
 @dataclass
-class ListRolesResponse(Model):
+class ListRolesResponse(_model.Model):
     """All roles."""
 
     roles: list[Role] = field(default_factory=list)
@@ -1278,7 +1278,7 @@ class ListRolesResponse(Model):
 
 
 @dataclass
-class LoginResponse(Model):
+class LoginResponse(_model.Model):
     """A token and whom it stands for."""
 
     token: str = ""
@@ -1289,7 +1289,7 @@ class LoginResponse(Model):
 
 
 @dataclass
-class LogoutResponse(Model):
+class LogoutResponse(_model.Model):
     """It is done."""
 
     message: str = ""
@@ -1297,7 +1297,7 @@ class LogoutResponse(Model):
 
 
 @dataclass
-class Machine(Model):
+class Machine(_model.Model):
     """A machine."""
 
     id: str = ""
@@ -1359,7 +1359,7 @@ class Machine(Model):
 
 
 @dataclass
-class Maintenance(Model):
+class Maintenance(_model.Model):
     """A host's maintenance."""
 
     reason: str = ""
@@ -1376,7 +1376,7 @@ class Maintenance(Model):
 
 
 @dataclass
-class Metric(Model):
+class Metric(_model.Model):
     """A metric."""
 
     name: str = ""
@@ -1393,7 +1393,7 @@ class Metric(Model):
 
 
 @dataclass
-class Minion(Model):
+class Minion(_model.Model):
     """A minion."""
 
     id: str = ""
@@ -1425,7 +1425,7 @@ class Minion(Model):
 
 
 @dataclass
-class MinionDeployment(Model):
+class MinionDeployment(_model.Model):
     """What became of a state on one minion."""
 
     minion: str = ""
@@ -1442,7 +1442,7 @@ class MinionDeployment(Model):
 
 
 @dataclass
-class MinionResult(Model):
+class MinionResult(_model.Model):
     """What a function did on one minion."""
 
     minion: str = ""
@@ -1459,7 +1459,7 @@ class MinionResult(Model):
 
 
 @dataclass
-class MonitoringSystemMetrics(Model):
+class MonitoringSystemMetrics(_model.Model):
     """Readings."""
 
     cpu_usage: float = 0.0
@@ -1494,7 +1494,7 @@ class MonitoringSystemMetrics(Model):
 
 
 @dataclass
-class Node(Model):
+class Node(_model.Model):
     """A machine."""
 
     id: str = ""
@@ -1541,7 +1541,7 @@ class Node(Model):
 
 
 @dataclass
-class NodeExplanation(Model):
+class NodeExplanation(_model.Model):
     """What one node lacks."""
 
     node_id: str = ""
@@ -1566,7 +1566,7 @@ class NodeExplanation(Model):
 
 
 @dataclass
-class NodeGpu(Model):
+class NodeGpu(_model.Model):
     """A GPU of a node."""
 
     uuid: str = ""
@@ -1589,7 +1589,7 @@ class NodeGpu(Model):
 
 
 @dataclass
-class NodeMetrics(Model):
+class NodeMetrics(_model.Model):
     """Readings of one machine."""
 
     node_id: str = ""
@@ -1609,7 +1609,7 @@ class NodeMetrics(Model):
 
 
 @dataclass
-class Pagination(Model):
+class Pagination(_model.Model):
     """Which page of how many."""
 
     page: int = 0
@@ -1626,7 +1626,7 @@ class Pagination(Model):
 
 
 @dataclass
-class Point(Model):
+class Point(_model.Model):
     """A step."""
 
     timestamp: datetime | None = None
@@ -1637,7 +1637,7 @@ class Point(Model):
 
 
 @dataclass
-class PortMapping(Model):
+class PortMapping(_model.Model):
     """A port of a container made reachable on its machine."""
 
     host_port: int = 0
@@ -1651,7 +1651,7 @@ class PortMapping(Model):
 
 
 @dataclass
-class PortMappingInput(Model):
+class PortMappingInput(_model.Model):
     """A port of a container made reachable on its machine."""
 
     host_port: int | None = None
@@ -1665,7 +1665,7 @@ class PortMappingInput(Model):
 
 
 @dataclass
-class Progress(Model):
+class Progress(_model.Model):
     """How far a start has come."""
 
     progress: int = 0
@@ -1685,7 +1685,7 @@ class Progress(Model):
 
 
 @dataclass
-class RegisterNodeResponse(Model):
+class RegisterNodeResponse(_model.Model):
     """The node that was announced."""
 
     id: str = ""
@@ -1693,19 +1693,19 @@ class RegisterNodeResponse(Model):
 
 
 @dataclass
-class Resources(Model):
+class Resources(_model.Model):
     """How much of a machine a claim wants."""
 
-    gpu_count: int = member("gpuCount", 0)
+    gpu_count: int = _model.member("gpuCount", 0)
     """GPUs, 0 to 1024; 0 is a claim without GPUs."""
 
-    gpu_model: str = member("gpuModel", "")
+    gpu_model: str = _model.member("gpuModel", "")
     """A part of the GPU's product name, compared without regard to case; any when empty."""
 
-    gpu_memory_mb: int = member("gpuMemoryMb", 0)
+    gpu_memory_mb: int = _model.member("gpuMemoryMb", 0)
     """The least memory of each GPU in MiB; any when 0."""
 
-    memory_mb: int = member("memoryMb", 0)
+    memory_mb: int = _model.member("memoryMb", 0)
     """Memory limit of the container in MiB; none when 0."""
 
     cpus: float = 0.0
@@ -1713,19 +1713,19 @@ class Resources(Model):
 
 
 @dataclass
-class ResourcesInput(Model):
+class ResourcesInput(_model.Model):
     """How much of a machine a claim wants."""
 
-    gpu_count: int | None = member("gpuCount", None)
+    gpu_count: int | None = _model.member("gpuCount", None)
     """GPUs, 0 to 1024; 0 is a claim without GPUs."""
 
-    gpu_model: str | None = member("gpuModel", None)
+    gpu_model: str | None = _model.member("gpuModel", None)
     """A part of the GPU's product name, compared without regard to case; any when empty."""
 
-    gpu_memory_mb: int | None = member("gpuMemoryMb", None)
+    gpu_memory_mb: int | None = _model.member("gpuMemoryMb", None)
     """The least memory of each GPU in MiB; any when 0."""
 
-    memory_mb: int | None = member("memoryMb", None)
+    memory_mb: int | None = _model.member("memoryMb", None)
     """Memory limit of the container in MiB; none when 0."""
 
     cpus: float | None = None
@@ -1733,7 +1733,7 @@ class ResourcesInput(Model):
 
 
 @dataclass
-class RevokeApiTokenResponse(Model):
+class RevokeApiTokenResponse(_model.Model):
     """It is done."""
 
     message: str = ""
@@ -1741,7 +1741,7 @@ class RevokeApiTokenResponse(Model):
 
 
 @dataclass
-class Role(Model):
+class Role(_model.Model):
     """A role."""
 
     name: str = ""
@@ -1752,7 +1752,7 @@ class Role(Model):
 
 
 @dataclass
-class RolePolicy(Model):
+class RolePolicy(_model.Model):
     """What a role allows. Both fields absent: no GPU at all."""
 
     allow_all: bool = False
@@ -1763,7 +1763,7 @@ class RolePolicy(Model):
 
 
 @dataclass
-class SaltJob(Model):
+class SaltJob(_model.Model):
     """A job and its results."""
 
     job_id: str = ""
@@ -1792,7 +1792,7 @@ class SaltJob(Model):
 
 
 @dataclass
-class Session(Model):
+class Session(_model.Model):
     """A token and whom it stands for."""
 
     token: str = ""
@@ -1806,7 +1806,7 @@ class Session(Model):
 
 
 @dataclass
-class SlurmGpus(Model):
+class SlurmGpus(_model.Model):
     """Equal GPUs of a node."""
 
     type: str = ""
@@ -1820,7 +1820,7 @@ class SlurmGpus(Model):
 
 
 @dataclass
-class SlurmListNodesResponse(Model):
+class SlurmListNodesResponse(_model.Model):
     """All nodes of a cluster."""
 
     nodes: list[SlurmNode] = field(default_factory=list)
@@ -1828,7 +1828,7 @@ class SlurmListNodesResponse(Model):
 
 
 @dataclass
-class SlurmNode(Model):
+class SlurmNode(_model.Model):
     """A node of Slurm."""
 
     name: str = ""
@@ -1860,7 +1860,7 @@ class SlurmNode(Model):
 
 
 @dataclass
-class StateResult(Model):
+class StateResult(_model.Model):
     """One part of a state."""
 
     id: str = ""
@@ -1889,7 +1889,7 @@ class StateResult(Model):
 
 
 @dataclass
-class SubmitJobResponse(Model):
+class SubmitJobResponse(_model.Model):
     """A job that was accepted."""
 
     job_id: int = 0
@@ -1906,7 +1906,7 @@ class SubmitJobResponse(Model):
 
 
 @dataclass
-class SystemMetrics(Model):
+class SystemMetrics(_model.Model):
     """Readings of the machine apart from its GPUs."""
 
     cpu_usage_percent: float = 0.0
@@ -1932,7 +1932,7 @@ class SystemMetrics(Model):
 
 
 @dataclass
-class TestToken(Model):
+class TestToken(_model.Model):
     """A token for trying things out."""
 
     token: str = ""
@@ -1940,7 +1940,7 @@ class TestToken(Model):
 
 
 @dataclass
-class User(Model):
+class User(_model.Model):
     """A person."""
 
     id: int = 0
@@ -1954,7 +1954,7 @@ class User(Model):
 
 
 @dataclass
-class Webhook(Model):
+class Webhook(_model.Model):
     """A subscription."""
 
     id: str = ""
@@ -1983,7 +1983,7 @@ class Webhook(Model):
 
 
 @dataclass
-class JupyterHubListUsersResponse(Model, Page[HubUser]):
+class JupyterHubListUsersResponse(_model.Model, _model.Page[HubUser]):
     """A page of users."""
 
     _items: ClassVar[str] = "users"
@@ -2002,7 +2002,7 @@ class JupyterHubListUsersResponse(Model, Page[HubUser]):
 
 
 @dataclass
-class ListApiTokensResponse(Model, Page[ApiToken]):
+class ListApiTokensResponse(_model.Model, _model.Page[ApiToken]):
     """A page of API tokens."""
 
     _items: ClassVar[str] = "tokens"
@@ -2021,7 +2021,7 @@ class ListApiTokensResponse(Model, Page[ApiToken]):
 
 
 @dataclass
-class ListAuditEventsResponse(Model, Page[AuditEvent]):
+class ListAuditEventsResponse(_model.Model, _model.Page[AuditEvent]):
     """A page of events."""
 
     _items: ClassVar[str] = "events"
@@ -2040,7 +2040,7 @@ class ListAuditEventsResponse(Model, Page[AuditEvent]):
 
 
 @dataclass
-class ListClaimsResponse(Model, Page[Claim]):
+class ListClaimsResponse(_model.Model, _model.Page[Claim]):
     """A page of claims."""
 
     _items: ClassVar[str] = "claims"
@@ -2059,7 +2059,7 @@ class ListClaimsResponse(Model, Page[Claim]):
 
 
 @dataclass
-class ListDeliveriesResponse(Model, Page[Delivery]):
+class ListDeliveriesResponse(_model.Model, _model.Page[Delivery]):
     """A page of deliveries."""
 
     _items: ClassVar[str] = "deliveries"
@@ -2078,7 +2078,7 @@ class ListDeliveriesResponse(Model, Page[Delivery]):
 
 
 @dataclass
-class ListHostsResponse(Model, Page[Host]):
+class ListHostsResponse(_model.Model, _model.Page[Host]):
     """A page of hosts."""
 
     _items: ClassVar[str] = "items"
@@ -2092,7 +2092,7 @@ class ListHostsResponse(Model, Page[Host]):
 
 
 @dataclass
-class ListJobsResponse(Model, Page[Job]):
+class ListJobsResponse(_model.Model, _model.Page[Job]):
     """A page of jobs."""
 
     _items: ClassVar[str] = "jobs"
@@ -2111,7 +2111,7 @@ class ListJobsResponse(Model, Page[Job]):
 
 
 @dataclass
-class ListJoinTokensResponse(Model, Page[JoinToken]):
+class ListJoinTokensResponse(_model.Model, _model.Page[JoinToken]):
     """A page of join tokens."""
 
     _items: ClassVar[str] = "join_tokens"
@@ -2130,7 +2130,7 @@ class ListJoinTokensResponse(Model, Page[JoinToken]):
 
 
 @dataclass
-class ListMachinesResponse(Model, Page[Machine]):
+class ListMachinesResponse(_model.Model, _model.Page[Machine]):
     """A page of machines."""
 
     _items: ClassVar[str] = "machines"
@@ -2149,7 +2149,7 @@ class ListMachinesResponse(Model, Page[Machine]):
 
 
 @dataclass
-class ListMinionsResponse(Model, Page[Minion]):
+class ListMinionsResponse(_model.Model, _model.Page[Minion]):
     """A page of minions."""
 
     _items: ClassVar[str] = "minions"
@@ -2168,7 +2168,7 @@ class ListMinionsResponse(Model, Page[Minion]):
 
 
 @dataclass
-class ListNodesResponse(Model, Page[Node]):
+class ListNodesResponse(_model.Model, _model.Page[Node]):
     """A page of nodes."""
 
     _items: ClassVar[str] = "nodes"
@@ -2187,7 +2187,7 @@ class ListNodesResponse(Model, Page[Node]):
 
 
 @dataclass
-class ListUsersResponse(Model, Page[Account]):
+class ListUsersResponse(_model.Model, _model.Page[Account]):
     """A page of users."""
 
     _items: ClassVar[str] = "users"
@@ -2206,7 +2206,7 @@ class ListUsersResponse(Model, Page[Account]):
 
 
 @dataclass
-class ListWebhooksResponse(Model, Page[Webhook]):
+class ListWebhooksResponse(_model.Model, _model.Page[Webhook]):
     """A page of subscriptions."""
 
     _items: ClassVar[str] = "webhooks"
