@@ -28,6 +28,7 @@ type Services struct {
 	Monitoring *MonitoringService
 	Slurm      *SlurmService
 	GPUs       *GPUsService
+	Backends   *BackendsService
 }
 
 func newServices(connection *connection) Services {
@@ -50,6 +51,7 @@ func newServices(connection *connection) Services {
 		Monitoring: &MonitoringService{connection},
 		Slurm:      &SlurmService{connection},
 		GPUs:       &GPUsService{connection},
+		Backends:   &BackendsService{connection},
 	}
 }
 
@@ -2579,6 +2581,27 @@ func (service *GPUsService) List(params ...GPUsListParams) (*ListGPUsResponse, e
 func (service *GPUsService) ListContext(ctx context.Context, params ...GPUsListParams) (*ListGPUsResponse, error) {
 	var result ListGPUsResponse
 	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpus", query: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// BackendsService has the operations of client.Backends.
+type BackendsService struct {
+	connection *connection
+}
+
+// List: lists all kinds of backends, also those that are not configured, and how each was found when it was last asked.
+//
+// Needs the role `operator` or `admin`. Counts towards the general limit.
+func (service *BackendsService) List() (*ListBackendsResponse, error) {
+	return service.ListContext(context.Background())
+}
+
+// ListContext is [BackendsService.List] with a context.
+func (service *BackendsService) ListContext(ctx context.Context) (*ListBackendsResponse, error) {
+	var result ListBackendsResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/backends"}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil

@@ -125,6 +125,44 @@ const (
 	AuditResultDenied      AuditResult = "denied"
 )
 
+// A backend.
+type Backend struct {
+	// `slurm`, `salt`, `jupyterhub`, `prometheus`.
+	Kind string `json:"kind"`
+	// Its name in the settings; the kind where there is only one.
+	Name string `json:"name"`
+	// Where it is, without credentials.
+	URL string `json:"url"`
+	// How it was found.
+	Status BackendStatus `json:"status"`
+	// Its version; empty when it does not tell.
+	Version string `json:"version"`
+	// How long the last answer took in milliseconds.
+	LatencyMs float64 `json:"latency_ms"`
+	// What went wrong last; empty after a success.
+	LastError string `json:"last_error"`
+	// When it was asked last; null when never.
+	CheckedAt time.Time `json:"checked_at"`
+	// The setting that names it.
+	Setting string `json:"setting"`
+}
+
+// How a backend was found.
+//
+//   - `unknown`: It was not asked yet.
+//   - `up`: It answers.
+//   - `down`: It does not, or refuses us.
+//   - `not_configured`: No setting names one.
+type BackendStatus string
+
+// Words of [BackendStatus]. A newer server may have more.
+const (
+	BackendStatusUnknown       BackendStatus = "unknown"
+	BackendStatusUp            BackendStatus = "up"
+	BackendStatusDown          BackendStatus = "down"
+	BackendStatusNotConfigured BackendStatus = "not_configured"
+)
+
 // Which password becomes which.
 type ChangePasswordRequest struct {
 	// The old password; not needed by an administrator for somebody else.
@@ -498,7 +536,7 @@ type CreateUserRequest struct {
 type CreateWebhookRequest struct {
 	// `https://` or `http://`, at most 2,048 characters, without user and password.
 	URL string `json:"url,omitzero"`
-	// Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all.
+	// Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all. Those of the audit log are not sent.
 	Events []string `json:"events,omitzero"`
 	// The secret of the signatures: 8 to 256 characters, or `whsec_` and 24 to 64 bytes in base64. A random one when empty.
 	Secret string `json:"secret,omitzero"`
@@ -1043,6 +1081,12 @@ type ListAuditEventsResponse struct {
 
 func (page *ListAuditEventsResponse) contents() ([]AuditEvent, int, int) {
 	return page.Events, int(page.Page), int(page.Total)
+}
+
+// All backends.
+type ListBackendsResponse struct {
+	// By kind and name.
+	Backends []Backend `json:"backends"`
 }
 
 // A page of claims.
@@ -1871,7 +1915,7 @@ type SubmitJobRequest struct {
 	Nodes int `json:"nodes,omitzero"`
 	// How many tasks; Slurm's default when 0.
 	Ntasks int `json:"ntasks,omitzero"`
-	// The script with its `#!` line, at most 1 MiB, without NUL. It goes to Slurm as it is; nothing here runs it.
+	// The script with its `#!` line, at most 256 KiB, without NUL. It goes to Slurm as it is; nothing here runs it.
 	Script string `json:"script,omitzero"`
 	// CPUs of each task; Slurm's default when 0.
 	CPUsPerTask int `json:"cpus_per_task,omitzero"`

@@ -47,6 +47,7 @@ from .models import (
     JupyterHubListUsersResponse,
     ListApiTokensResponse,
     ListAuditEventsResponse,
+    ListBackendsResponse,
     ListClaimsResponse,
     ListClustersResponse,
     ListDeliveriesResponse,
@@ -2331,7 +2332,8 @@ class AsyncWebhooksService:
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
         - url: `https://` or `http://`, at most 2,048 characters, without user and password.
-        - events: Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all.
+        - events: Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all. Those of the audit log are not
+          sent.
         - secret: The secret of the signatures: 8 to 256 characters, or `whsec_` and 24 to 64 bytes in base64. A
           random one when empty.
         - description: A note, at most 256 characters.
@@ -2679,7 +2681,7 @@ class AsyncSlurmService:
         - partition: Slurm's default when empty.
         - nodes: How many nodes; 1 when 0.
         - ntasks: How many tasks; Slurm's default when 0.
-        - script: The script with its `#!` line, at most 1 MiB, without NUL. It goes to Slurm as it is; nothing here
+        - script: The script with its `#!` line, at most 256 KiB, without NUL. It goes to Slurm as it is; nothing here
           runs it.
         - cpus_per_task: CPUs of each task; Slurm's default when 0.
         - memory_per_node_mb: Memory on each node in MiB; Slurm's default when 0.
@@ -2828,6 +2830,23 @@ class AsyncGpusService:
         )
 
 
+class AsyncBackendsService:
+    """Operations of `client.backends`."""
+
+    def __init__(self, connection: _async.AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+    ) -> ListBackendsResponse:
+        """Lists all kinds of backends, also those that are not configured, and how each was found when it was last
+        asked.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+        """
+        return await self._connection.call(ListBackendsResponse, "GET", "/api/backends")
+
+
 class AsyncServices:
     """All services of the contract."""
 
@@ -2850,3 +2869,4 @@ class AsyncServices:
         self.monitoring = AsyncMonitoringService(connection)
         self.slurm = AsyncSlurmService(connection)
         self.gpus = AsyncGpusService(connection)
+        self.backends = AsyncBackendsService(connection)

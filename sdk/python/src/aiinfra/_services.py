@@ -47,6 +47,7 @@ from .models import (
     JupyterHubListUsersResponse,
     ListApiTokensResponse,
     ListAuditEventsResponse,
+    ListBackendsResponse,
     ListClaimsResponse,
     ListClustersResponse,
     ListDeliveriesResponse,
@@ -2315,7 +2316,8 @@ class WebhooksService:
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
         - url: `https://` or `http://`, at most 2,048 characters, without user and password.
-        - events: Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all.
+        - events: Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all. Those of the audit log are not
+          sent.
         - secret: The secret of the signatures: 8 to 256 characters, or `whsec_` and 24 to 64 bytes in base64. A
           random one when empty.
         - description: A note, at most 256 characters.
@@ -2661,7 +2663,7 @@ class SlurmService:
         - partition: Slurm's default when empty.
         - nodes: How many nodes; 1 when 0.
         - ntasks: How many tasks; Slurm's default when 0.
-        - script: The script with its `#!` line, at most 1 MiB, without NUL. It goes to Slurm as it is; nothing here
+        - script: The script with its `#!` line, at most 256 KiB, without NUL. It goes to Slurm as it is; nothing here
           runs it.
         - cpus_per_task: CPUs of each task; Slurm's default when 0.
         - memory_per_node_mb: Memory on each node in MiB; Slurm's default when 0.
@@ -2808,6 +2810,23 @@ class GpusService:
         )
 
 
+class BackendsService:
+    """Operations of `client.backends`."""
+
+    def __init__(self, connection: _sync.Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+    ) -> ListBackendsResponse:
+        """Lists all kinds of backends, also those that are not configured, and how each was found when it was last
+        asked.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+        """
+        return self._connection.call(ListBackendsResponse, "GET", "/api/backends")
+
+
 class Services:
     """All services of the contract."""
 
@@ -2830,3 +2849,4 @@ class Services:
         self.monitoring = MonitoringService(connection)
         self.slurm = SlurmService(connection)
         self.gpus = GpusService(connection)
+        self.backends = BackendsService(connection)

@@ -14,6 +14,8 @@ __all__ = [
     "AuditEvent",
     "AuditLink",
     "AuditResult",
+    "Backend",
+    "BackendStatus",
     "ChangePasswordResponse",
     "Claim",
     "ClaimExplanation",
@@ -53,6 +55,7 @@ __all__ = [
     "JupyterHubListUsersResponse",
     "ListApiTokensResponse",
     "ListAuditEventsResponse",
+    "ListBackendsResponse",
     "ListClaimsResponse",
     "ListClustersResponse",
     "ListDeliveriesResponse",
@@ -127,6 +130,21 @@ class AuditResult(_model.Word):
     SUCCESS = "success"
     FAILURE = "failure"
     DENIED = "denied"
+
+
+class BackendStatus(_model.Word):
+    """How a backend was found.
+
+    - `unknown`: It was not asked yet.
+    - `up`: It answers.
+    - `down`: It does not, or refuses us.
+    - `not_configured`: No setting names one.
+    """
+
+    UNKNOWN = "unknown"
+    UP = "up"
+    DOWN = "down"
+    NOT_CONFIGURED = "not_configured"
 
 
 class ClaimPhase(_model.Word):
@@ -521,6 +539,38 @@ class AuditLink(_model.Model):
 
     hash: str = ""
     """SHA-256 of `previous_hash` and `payload`, one after the other, as hexadecimal digits."""
+
+
+@dataclass
+class Backend(_model.Model):
+    """A backend."""
+
+    kind: str = ""
+    """`slurm`, `salt`, `jupyterhub`, `prometheus`."""
+
+    name: str = ""
+    """Its name in the settings; the kind where there is only one."""
+
+    url: str = ""
+    """Where it is, without credentials."""
+
+    status: BackendStatus = BackendStatus.UNKNOWN
+    """How it was found."""
+
+    version: str = ""
+    """Its version; empty when it does not tell."""
+
+    latency_ms: float = 0.0
+    """How long the last answer took in milliseconds."""
+
+    last_error: str = ""
+    """What went wrong last; empty after a success."""
+
+    checked_at: datetime | None = None
+    """When it was asked last; null when never."""
+
+    setting: str = ""
+    """The setting that names it."""
 
 
 @dataclass
@@ -1223,6 +1273,14 @@ class JoinToken(_model.Model):
 
     description: str = ""
     """What it is for."""
+
+
+@dataclass
+class ListBackendsResponse(_model.Model):
+    """All backends."""
+
+    backends: list[Backend] = field(default_factory=list)
+    """By kind and name."""
 
 
 @dataclass
