@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -362,4 +363,32 @@ func TestEveryOperation(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAJobOnARealSlurm(t *testing.T) {
+	if os.Getenv("UTOPIA_SDK_SLURM") == "" {
+		t.Skip("skipped: the control plane has no Slurm; sdk/test.sh tries again where the environment names one")
+	}
+	client := admin(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	var made *SubmitJobResponse
+	for event, err := range client.Events.WatchContext(ctx, EventsWatchParams{Types: []string{"job.*"}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made == nil {
+			script := "#!/bin/sh\necho done\n"
+			job := SubmitJobRequest{JobName: "go-" + rand.Text(), Nodes: 1, Ntasks: 1, Script: script, WorkingDirectory: "/tmp"}
+			made = must[*SubmitJobResponse](t)(client.Slurm.SubmitJob(job))
+		}
+		isOurs := strings.HasSuffix(event.ResourceID, fmt.Sprintf("/%v", made.JobID))
+		if isOurs && slices.Contains([]string{"job.completed", "job.failed", "job.cancelled", "job.timeout"}, event.Type) {
+			equal(t, event.Type, "job.completed")
+			break
+		}
+	}
+	equal(t, must[*Job](t)(client.Slurm.GetJob(made.JobID)).Status, JobStatusCompleted)
+	jobs := must[*ListJobsResponse](t)(client.Slurm.ListJobs())
+	equal(t, slices.ContainsFunc(jobs.Jobs, func(job Job) bool { return job.JobID == made.JobID }), true)
 }
