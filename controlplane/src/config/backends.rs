@@ -23,7 +23,7 @@ pub struct Settings {
     #[arg(long, env = "UTOPIA_SLURM", value_delimiter = ';', value_name = "NAME=URL key-file=FILE")]
     pub slurm: Vec<slurm::Server>,
 
-    /// Slurm's users by ours: NAME=SLURM_NAME; whoever is not named has the same name there, but nobody is root or a service so
+    /// Slurm's users by ours: NAME=SLURM_NAME; with `*` whoever is not named has the same name there, but nobody is root or a service so
     #[arg(long, env = "UTOPIA_SLURM_USERS", value_delimiter = ',', value_name = "NAME=SLURM_NAME,…")]
     pub slurm_users: Vec<slurm::UserMapping>,
 

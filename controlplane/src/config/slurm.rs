@@ -29,13 +29,18 @@ pub enum Credentials {
     Token(PathBuf),
 }
 
-/// Who a person is in Slurm: `NAME=SLURM_NAME`.
+/// Who people are in Slurm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserMapping {
-    /// The name here, compared without regard to case.
-    pub name: String,
-    /// The name there.
-    pub slurm_name: String,
+pub enum UserMapping {
+    /// `NAME=SLURM_NAME`.
+    Named {
+        /// The name here, compared without regard to case.
+        name: String,
+        /// The name there.
+        slurm_name: String,
+    },
+    /// `*`: whoever is not named has the same name there.
+    SameName,
 }
 
 /// A setting that makes no sense.
@@ -79,11 +84,15 @@ impl FromStr for UserMapping {
     type Err = Unusable;
 
     fn from_str(text: &str) -> Result<Self, Unusable> {
-        let (name, slurm_name) = text.trim().split_once('=').ok_or_else(|| Unusable("must be `NAME=SLURM_NAME`".to_owned()))?;
+        if text.trim() == "*" {
+            return Ok(Self::SameName);
+        }
+        let mapping = text.trim().split_once('=');
+        let (name, slurm_name) = mapping.ok_or_else(|| Unusable("must be `NAME=SLURM_NAME`, or `*`".to_owned()))?;
         if name.is_empty() || !is_posix_name(slurm_name) {
             return Err(Unusable(format!("`{slurm_name}` is no name of a Slurm user")));
         }
-        Ok(Self { name: name.to_owned(), slurm_name: slurm_name.to_owned() })
+        Ok(Self::Named { name: name.to_owned(), slurm_name: slurm_name.to_owned() })
     }
 }
 
@@ -130,7 +139,9 @@ mod tests {
         }
         assert!("ada".parse::<UserMapping>().is_err());
         assert!("ada=$(id)".parse::<UserMapping>().is_err());
-        assert_eq!("ada=root".parse::<UserMapping>().unwrap().slurm_name, "root");
+        let named = UserMapping::Named { name: "ada".into(), slurm_name: "root".into() };
+        assert_eq!("ada=root".parse(), Ok(named));
+        assert_eq!(" * ".parse(), Ok(UserMapping::SameName));
     }
 
     #[test]

@@ -171,7 +171,7 @@ async fn gpus_that_fail_recover_come_and_go_are_told_of(plane: &Plane) {
     let agent = Agent::obedient(plane, &node).await;
     agent.say(busy(&node, 10.0)).await;
     let faulty = ("gpu.faulty", "GPU-n1-1", json!(79));
-    told(&[faulty.clone()]).await;
+    told(std::slice::from_ref(&faulty)).await;
     agent.say(Say::Heartbeat(heartbeat(&node))).await;
     let recovered = ("gpu.recovered", "GPU-n1-1", json!(0));
     told(&[faulty.clone(), recovered.clone()]).await;

@@ -44,7 +44,7 @@ impl Real {
         found
     }
 
-    /// The settings of a control plane that knows it, by this address, under two names, and uma and otto as its users.
+    /// The settings of a control plane that knows it, by this address, under two names, and uma and otto as its users, and others by their own names.
     fn arguments(&self, url: &str) -> [String; 6] {
         let key = format!("key-file={}", self.key_file);
         let [uma, otto] = &self.users;
@@ -52,7 +52,7 @@ impl Real {
             "--slurm".to_owned(),
             format!("default={url} {key}; twin={url} {key}"),
             "--slurm-users".to_owned(),
-            format!("uma={uma},otto={otto}"),
+            format!("uma={uma},otto={otto},*"),
             "--slurm-poll-seconds".to_owned(),
             "1".to_owned(),
         ]

@@ -1,6 +1,7 @@
 //! A subscriber of webhooks, which answers when it is told to.
 
 use std::collections::BTreeMap;
+use std::future::IntoFuture as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
 
 use super::{skip, until};
 
@@ -57,7 +59,7 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let app = Router::new().route("/hook", post(receive)).with_state(desk);
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await }).abort_handle();
+        let serving = TaskTracker::new().spawn(axum::serve(listener, app).into_future()).abort_handle();
         Some(Self { url, arrived, answers, serving, python })
     }
 

@@ -60,20 +60,29 @@ const SYSTEM: [&str; 46] = [
 
 /// Who people are in Slurm. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct Users(Arc<BTreeMap<String, String>>);
+pub struct Users {
+    by_name: Arc<BTreeMap<String, String>>,
+    /// Whoever is not named has the same name there. Where people register themselves they choose who they are so.
+    same_name: bool,
+}
 
 impl Users {
-    /// What the settings say; whoever is not in them has the same name there.
+    /// What the settings say.
     ///
     /// # Errors
     /// When they name somebody twice.
     pub fn new(mappings: &[UserMapping]) -> anyhow::Result<Self> {
-        let mut by_name = BTreeMap::new();
-        for UserMapping { name, slurm_name } in mappings {
-            let earlier = by_name.insert(name.to_ascii_lowercase(), slurm_name.clone());
-            anyhow::ensure!(earlier.is_none(), "UTOPIA_SLURM_USERS names {name} twice");
+        let (mut by_name, mut same_name) = (BTreeMap::new(), false);
+        for mapping in mappings {
+            match mapping {
+                UserMapping::Named { name, slurm_name } => {
+                    let earlier = by_name.insert(name.to_ascii_lowercase(), slurm_name.clone());
+                    anyhow::ensure!(earlier.is_none(), "UTOPIA_SLURM_USERS names {name} twice");
+                }
+                UserMapping::SameName => same_name = true,
+            }
         }
-        Ok(Self(Arc::new(by_name)))
+        Ok(Self { by_name: Arc::new(by_name), same_name })
     }
 
     /// The Slurm user that a person is.
@@ -81,18 +90,18 @@ impl Users {
     /// # Errors
     /// [`Error::Denied`] (`NoSlurmUser`) when there cannot be one.
     pub fn slurm_name<'a>(&'a self, username: &'a str) -> Result<&'a str> {
-        if let Some(name) = self.0.get(&username.to_ascii_lowercase()) {
+        if let Some(name) = self.by_name.get(&username.to_ascii_lowercase()) {
             return Ok(name);
         }
         let is_system = is_system(username) || username.starts_with("systemd-");
-        if is_posix_name(username) && !is_system { Ok(username) } else { Err(no_slurm_user(username)) }
+        if self.same_name && is_posix_name(username) && !is_system { Ok(username) } else { Err(no_slurm_user(username)) }
     }
 
     /// The names that people may have here who are this user there, those of the settings first.
     pub fn names_of(&self, slurm_name: &str) -> Vec<String> {
-        let named = self.0.iter().filter(|(_, name)| *name == slurm_name).map(|(username, _)| username.clone());
+        let named = self.by_name.iter().filter(|(_, name)| *name == slurm_name).map(|(username, _)| username.clone());
         let same = self.slurm_name(slurm_name).is_ok_and(|name| name == slurm_name).then(|| slurm_name.to_owned());
-        named.chain(same.filter(|name| !self.0.contains_key(&name.to_ascii_lowercase()))).collect()
+        named.chain(same.filter(|name| !self.by_name.contains_key(&name.to_ascii_lowercase()))).collect()
     }
 }
 
@@ -115,8 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn people_have_the_same_name_unless_the_settings_say_otherwise() {
-        let users = users(&["Alice=a1", "boss=root"]);
+    fn people_are_who_the_settings_say_they_are() {
+        assert!(users(&["alice=a1"]).slurm_name("bob").is_err());
+        assert_eq!(users(&["alice=a1"]).names_of("bob"), [""; 0]);
+        let users = users(&["Alice=a1", "boss=root", "*"]);
         assert_eq!(users.slurm_name("alice").unwrap(), "a1");
         assert_eq!(users.slurm_name("boss").unwrap(), "root");
         assert_eq!(users.slurm_name("bob").unwrap(), "bob");
@@ -129,7 +140,7 @@ mod tests {
     #[test]
     fn nobody_becomes_a_user_of_the_system_by_name() {
         for name in ["root", "ROOT", "slurm", "munge", "systemd-network", "000", "0", "a b", "", "$(id)", "-x"] {
-            let Err(Error::Denied { reason, .. }) = users(&[]).slurm_name(name) else { panic!("{name}") };
+            let Err(Error::Denied { reason, .. }) = users(&["*"]).slurm_name(name) else { panic!("{name}") };
             assert_eq!(reason, "NoSlurmUser");
         }
     }
