@@ -13,7 +13,7 @@ Slurm's REST API: say here what the job needs.
 
   aiinfra slurm jobs submit --script job.sh --partition gpu --gpus-per-node 2 --gpu-type h100 --time-limit 120
   aiinfra slurm jobs submit --script - --name train --nodes 2 -e EPOCHS=3 <job.sh
-  aiinfra watch 'job.*'";
+  aiinfra watch --type 'job.*'";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SlurmCommand {
