@@ -12,7 +12,8 @@ if [[ -z ${UTOPIA_SDK_URL:-} ]]; then exec "$here/controlplane.sh" "$here/genera
 
 out=${1:-$here}
 mkdir -p "$out/python/src/aiinfra" "$out/go"
-curl -sS --fail "$UTOPIA_SDK_URL/api/openapi.json" | jq . >"$out/openapi.json"
+curl -sS --fail "$UTOPIA_SDK_URL/api/openapi.json" | jq . >"$out/openapi.json.new"
+mv "$out/openapi.json.new" "$out/openapi.json"
 python3 "$here/generate" "$out/openapi.json" "$out"
 (cd "$out/python/src/aiinfra" && ruff check --no-cache --quiet --fix --config "$here/python/pyproject.toml" models.py *_services.py &&
   ruff format --no-cache --quiet --config "$here/python/pyproject.toml" models.py *_services.py)

@@ -1839,8 +1839,8 @@ class EventsService:
         """Sends events from a cursor on, and those that come.
 
         The first message, and one for every half minute in which there is nothing to tell, is a bookmark: an event of
-        type `bookmark` that has only a cursor. People see events of their own claims, and of nodes and hosts;
-        operators and administrators see all. What is written to the audit log is told as `audit.<resource>` to
+        type `bookmark` that has only a cursor. People see events of their own claims and jobs, and of nodes and
+        hosts; operators and administrators see all. What is written to the audit log is told as `audit.<resource>` to
         administrators who name such types; it has its own place in the cursor, and within a second of time it may
         come before or after what it tells of.
 
