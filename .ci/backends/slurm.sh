@@ -51,6 +51,8 @@ CONF
 
 # Nothing here needs control groups, accounting or a mailer. Each node says that it has more than this machine has.
 slurm_conf() {
+  # Jobs of an earlier cluster may have left files with their numbers.
+  local first_job=$(($(date +%s) % 50000000 + 1))
   cat <<CONF
 ClusterName=test
 SlurmctldHost=$(hostname -s)(127.0.0.1)
@@ -81,6 +83,7 @@ ReturnToService=2
 SlurmdTimeout=30
 KillWait=5
 MinJobAge=3600
+FirstJobId=$first_job
 GresTypes=gpu
 NodeName=DEFAULT CPUs=8 SocketsPerBoard=1 CoresPerSocket=8 RealMemory=16000 Gres=gpu:h100:4
 NodeName=node01 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((slurm_port - 2))
