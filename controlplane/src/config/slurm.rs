@@ -127,7 +127,7 @@ mod tests {
             ("", "is empty"),
             ("http://h:6820 key-file=k", "NAME=URL"),
             ("gpu", "NAME=URL"),
-            ("G p=x", "name of a cluster"),
+            ("G=http://h key-file=k", "name of a cluster"),
             ("gpu=h:6820 key-file=k", "of http or https"),
             ("gpu=http://u:p@h key-file=k", "without user"),
             ("gpu=http://h", "needs `key-file=FILE`"),

@@ -36,9 +36,10 @@ impl Cluster {
         Self { server, jobs, setting, _directory: directory }
     }
 
-    pub(crate) fn arguments(&self) -> [&str; 4] {
+    /// People have their own names in it.
+    pub(crate) fn arguments(&self) -> [&str; 6] {
         // Nobody waits for events longer than necessary.
-        ["--slurm", &self.setting, "--slurm-poll-seconds", "1"]
+        ["--slurm", &self.setting, "--slurm-users", "*", "--slurm-poll-seconds", "1"]
     }
 
     /// Adds a job of a user in a state, and answers its number.

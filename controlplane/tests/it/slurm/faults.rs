@@ -36,7 +36,7 @@ async fn with_cluster_at(url: &str, test: impl AsyncFnOnce(&Plane)) {
     std::fs::write(key.path(), "the key of Slurm's tokens").unwrap();
     let setting = format!("default={url} key-file={}", key.path().display());
     with_sqlite(async |database| {
-        let plane = Plane::start_as(database, &["--slurm", &setting]).await;
+        let plane = Plane::start_as(database, &["--slurm", &setting, "--slurm-users", "*"]).await;
         test(&plane).await;
         plane.stop().await;
     })
