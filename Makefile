@@ -5,7 +5,7 @@ CARGO ?= cargo
 ARGS ?=
 BUF ?= buf
 
-.PHONY: help up build test schemathesis sdk sdk-check instructions lint contract released fmt audit load-tests
+.PHONY: help up build test schemathesis sdk sdk-check docs docs-reference docs-check instructions lint contract released fmt audit load-tests
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,16 @@ sdk: ## make the generated files of the Python and Go SDKs from the contract
 sdk-check: ## check that the SDKs are what the contract makes, and test them
 	$(CARGO) build --locked -p utopia-controlplane --bins
 	sdk/check.sh
+
+docs: ## build the book, and check its links
+	docs/build.sh
+
+docs-reference: ## make the reference of the book from the contract and the programs
+	docs/generate.sh
+
+docs-check: ## check that the reference is what it should be, and run every command of the book
+	$(CARGO) build --locked --workspace --bins
+	docs/check.sh
 
 instructions: ## compare what the hottest ways through the product cost with what is recorded, in instructions
 	.ci/instructions.sh

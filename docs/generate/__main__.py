@@ -1,0 +1,44 @@
+"""Writes the pages of the reference: `python3 docs/generate OPENAPI DESCRIPTORS DIRECTORY`, the last in place of docs/src.
+
+The OpenAPI document is that of a running control plane (sdk/openapi.json), the descriptors what `buf build -o FILE.json` makes of
+proto/.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import reasons
+from grpc import Grpc
+from rest import Rest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src"
+# Pages of the summary below which others are listed, and who knows those.
+PARTS = {"rest.md": 0, "grpc.md": 1}
+
+
+def main() -> None:
+    """Makes all pages, and the part of the summary that lists them."""
+    document, descriptors, out = map(Path, sys.argv[1:])
+    parts = (Rest(json.loads(document.read_text(encoding="utf-8"))), Grpc(json.loads(descriptors.read_text(encoding="utf-8"))))
+    for part in parts:
+        for name, text in part.pages().items():
+            file = out / "reference" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    (out / "reference/errors.md").write_text(reasons.write(SOURCE.parents[1]), encoding="utf-8")
+    summary: list[str] = []
+    for line in (SOURCE / "SUMMARY.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("    - ["):
+            continue
+        summary.append(line)
+        name = line.rsplit("(reference/", 1)[-1].rstrip(")")
+        if name in PARTS:
+            summary += [f"    - [{title}](reference/{target})" for title, target in parts[PARTS[name]].contents()]
+    (out / "SUMMARY.md").write_text("\n".join(summary) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
