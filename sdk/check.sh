@@ -7,7 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [[ -z ${UTOPIA_SDK_URL:-} ]]; then exec "$here/controlplane.sh" "$here/check.sh"; fi
 command -v go >/dev/null || { echo "sdk: there is no Go toolchain" >&2; exit 1; }
 . "$here/tools.sh"
-staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.7.0
+go_tools
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
@@ -23,14 +23,16 @@ ruff format --check --quiet . ../generate
 mypy --no-error-summary src tests
 (cd ../generate && mypy --strict --no-error-summary .)
 python3 -m build --wheel --no-isolation --outdir "$fresh/wheel" . >"$fresh/build" 2>&1 || { cat "$fresh/build"; exit 1; }
-pip install --quiet --disable-pip-version-check --no-deps --target "$fresh/packages" "$fresh"/wheel/*.whl
-(cd "$fresh" && PYTHONPATH=packages python3 -c 'from importlib import resources
-import aiinfra
-assert resources.files(aiinfra).joinpath("py.typed").is_file()')
+# As its users have it: in an environment with nothing else, and typed.
+python3 -m venv "$fresh/venv"
+"$fresh/venv/bin/pip" install --quiet --disable-pip-version-check --constraint "$here/requirements.txt" "$fresh"/wheel/*.whl
+cp tests/documented.py "$fresh"
+(cd "$fresh" && venv/bin/python documented.py)
+(cd "$fresh" && mypy --strict --no-error-summary --python-executable venv/bin/python documented.py)
 
 cd "$here/go"
 [[ -z $(gofmt -l .) ]] || { gofmt -l .; exit 1; }
 go vet ./...
-go run "$staticcheck" ./...
+staticcheck ./...
 
 "$here/test.sh"

@@ -8,7 +8,7 @@ if [[ -z ${UTOPIA_SDK_URL:-} ]]; then exec "$here/controlplane.sh" "$here/test.s
 
 (cd "$here/generate" && PYTHONDONTWRITEBYTECODE=1 python3 -m pytest -q -p no:cacheprovider)
 (cd "$here/python" && python3 -m pytest -q "$@")
-(cd "$here/go" && go test -count=1 ./...)
+(cd "$here/go" && go test -race -count=1 ./...)
 
 # On a control plane of its own: what is made up for other tests is nothing for a real cluster.
 if [[ -n ${UTOPIA_TEST_SLURM_URL:-} ]]; then

@@ -1,6 +1,8 @@
 # Sourced: puts the Python tools of this directory into PATH, at the versions of requirements.txt. They are installed into target/sdk-venv.
+# Beside them `go_tools` puts staticcheck, which is made from its source.
 
-venv=${UTOPIA_SDK_VENV:-${CARGO_TARGET_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target}/sdk-venv}
+target=${CARGO_TARGET_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target}
+venv=${UTOPIA_SDK_VENV:-$target/sdk-venv}
 requirements=$(dirname "${BASH_SOURCE[0]}")/requirements.txt
 # Programs of an environment that was moved do not start.
 if ! cmp -s "$requirements" "$venv/installed.txt" || ! "$venv/bin/ruff" --version >/dev/null 2>&1; then
@@ -10,3 +12,11 @@ if ! cmp -s "$requirements" "$venv/installed.txt" || ! "$venv/bin/ruff" --versio
   cp "$requirements" "$venv/installed.txt"
 fi
 PATH=$venv/bin:$PATH
+
+go_tools() {
+  local version=0.7.0
+  export PATH=$target/sdk-go:$PATH
+  if [[ $(staticcheck -version 2>/dev/null) != *"($version)"* ]]; then
+    GOBIN=$target/sdk-go go install "honnef.co/go/tools/cmd/staticcheck@v$version"
+  fi
+}

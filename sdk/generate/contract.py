@@ -16,8 +16,8 @@ from typing import Any
 Json = dict[str, Any]
 Words = list[str]
 
-# Methods for which a member that is left out is one that stays.
-CHANGES_WHAT_IS_GIVEN = {"put", "patch"}
+# The header with the last event that a client has seen.
+LAST_EVENT_ID = "Last-Event-ID"
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class Property:
     words: Words
     type: Type
     text: str
-    # Whether a request must be able to say "nothing" and "zero" apart.
-    has_presence: bool = False
+    # Whether a request without it is refused.
+    is_required: bool = False
+    # Whether it is not for logs.
+    is_secret: bool = False
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Operation:
     description: str
     path_parameters: list[Property]
     query: list[Property]
+    headers: list[Property]
     body: str | None
     result: Type | None
     is_envelope: bool
@@ -93,7 +96,10 @@ class Service:
 
 def split(name: str) -> Words:
     """The words of a name in whatever case."""
-    words = re.findall(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[0-9]*|[0-9]+", name)
+    words = re.findall(
+        r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[0-9]*|[0-9]+",
+        name,
+    )
     return [word.lower() for word in words]
 
 
@@ -102,7 +108,10 @@ def plural(words: Words) -> Words:
     last = words[-1]
     if last.endswith("y"):
         return [*words[:-1], last[:-1] + "ies"]
-    return [*words[:-1], last + ("es" if last.endswith(("s", "x", "ch", "sh")) else "s")]
+    return [
+        *words[:-1],
+        last + ("es" if last.endswith(("s", "x", "ch", "sh")) else "s"),
+    ]
 
 
 def position(words: Words, part: Words) -> int | None:
@@ -180,8 +189,6 @@ class Contract:
         body = next(iter(raw.get("requestBody", {}).get("content", {}).values()), None)
         if body:
             self._reach(self._type(body["schema"]), is_answer=False)
-            for member in self.schemas[self._type(body["schema"]).name].properties:
-                member.has_presence |= method in CHANGES_WHAT_IS_GIVEN
         result, is_envelope, is_stream = self._result(raw["responses"])
         if result:
             self._reach(result, is_answer=True)
@@ -199,16 +206,24 @@ class Contract:
             description=raw.get("description", ""),
             path_parameters=[self._parameter(parameter) for parameter in parameters if parameter["in"] == "path"],
             query=query,
+            headers=[self._parameter(parameter) for parameter in parameters if parameter["in"] == "header"],
             body=self._type(body["schema"]).name if body else None,
             result=result,
             is_envelope=is_envelope,
             is_stream=is_stream,
-            is_resumable=any(parameter["name"] == "Last-Event-ID" for parameter in parameters),
+            is_resumable=any(parameter["name"] == LAST_EVENT_ID for parameter in parameters),
             page=result.name if result and is_paged and self._mark_page(result) else None,
         )
 
     def _parameter(self, raw: Json) -> Property:
-        return Property(raw["name"], split(raw["name"]), self._type(raw["schema"]), raw.get("description", ""))
+        is_required = raw.get("required", False)
+        return Property(
+            raw["name"],
+            split(raw["name"]),
+            self._type(raw["schema"]),
+            raw.get("description", ""),
+            is_required,
+        )
 
     def _result(self, responses: Json) -> tuple[Type | None, bool, bool]:
         """What success brings, whether in an envelope, and whether as a stream. Nothing, where there is an answer without a body."""
@@ -258,7 +273,11 @@ class Contract:
             return Type("list", self._type(schema["items"]), nullable=nullable)
         if kind == "object":
             values = schema.get("additionalProperties", True)
-            return Type("map", self._type(values) if isinstance(values, dict) else Type("any"), nullable=nullable)
+            return Type(
+                "map",
+                self._type(values) if isinstance(values, dict) else Type("any"),
+                nullable=nullable,
+            )
         if kind == "string":
             special = "time" if format == "date-time" else "bytes" if schema.get("contentEncoding") == "base64" else "text"
             return Type(special, nullable=nullable)
@@ -274,16 +293,27 @@ class Contract:
         schema = self.schemas.get(type.name)
         if schema is None:
             raw = self._components[type.name]
-            schema = Schema(split(type.name.rsplit(".", 1)[-1]), raw.get("description", ""), enumeration=raw.get("enum"))
+            schema = Schema(
+                split(type.name.rsplit(".", 1)[-1]),
+                raw.get("description", ""),
+                enumeration=raw.get("enum"),
+            )
             self.schemas[type.name] = schema
-            for key, inner in raw.get("properties", {}).items():
-                schema.properties.append(Property(key, split(key), self._type(inner), inner.get("description", "")))
+            schema.properties = [
+                Property(
+                    key,
+                    split(key),
+                    self._type(inner),
+                    inner.get("description", ""),
+                    is_required=key in raw.get("required", []),
+                    is_secret=inner.get("format") == "password",
+                )
+                for key, inner in raw.get("properties", {}).items()
+            ]
         elif schema.is_answer >= is_answer:
             return
         schema.is_answer |= is_answer
-        twin = self._components.get(type.name.removesuffix("Input"), {}).get("properties", {})
         for inner in schema.properties:
-            inner.has_presence |= self._type(twin.get(inner.key, {})).nullable
             self._reach(inner.type, is_answer)
 
     def _name_schemas(self) -> None:

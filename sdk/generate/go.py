@@ -66,9 +66,30 @@ RESERVED = {
         "struct",
         "switch",
     ),
-    *("time", "type", "var", "context", "service", "ctx", "params", "body", "request", "first", "stream", "pages", "call"),
+    *(
+        "time",
+        "type",
+        "var",
+        "context",
+        "service",
+        "ctx",
+        "params",
+        "body",
+        "request",
+        "first",
+        "stream",
+        "pages",
+        "call",
+    ),
 }
-SCALARS = {"text": "string", "float": "float64", "bool": "bool", "time": "time.Time", "bytes": "[]byte", "any": "any"}
+SCALARS = {
+    "text": "string",
+    "float": "float64",
+    "bool": "bool",
+    "time": "time.Time",
+    "bytes": "[]byte",
+    "any": "any",
+}
 INTEGERS = {"int64": "int64", "uint32": "uint32", "uint64": "uint64"}
 WIDTH = 125
 
@@ -76,7 +97,11 @@ WIDTH = 125
 def write(contract: Contract, package: Path) -> None:
     """Writes the types and the services of a contract into a package."""
     types = "".join(
-        f"{text}\n" for text in map(Types(contract).schema, sorted(contract.schemas.values(), key=lambda s: pascal(s.words)))
+        f"{text}\n"
+        for text in map(
+            Types(contract).schema,
+            sorted(contract.schemas.values(), key=lambda s: pascal(s.words)),
+        )
     )
     imports = 'import "time"\n\n' if "time.Time" in types else ""
     version = f'// The version of the contract.\nconst contractVersion = "{contract.version}"\n\n'
@@ -135,17 +160,16 @@ class Types:
             )
             return f"{text}type {name} string\n\n// Words of [{name}]. A newer server may have more.\nconst (\n{constants})\n"
         fields = "".join(self.field(property, schema.is_answer) for property in schema.properties)
-        return f"{text}type {name} struct {{\n{fields}}}\n{self.contents(schema)}"
+        return f"{text}type {name} struct {{\n{fields}}}\n{self.contents(schema)}{self.string(schema)}"
 
     def field(self, property: Property, is_answer: bool) -> str:
-        """A member. Those of requests are left out when they are zero, so that one of which zero means something is a pointer."""
+        """A member. Of requests, those that nothing requires are left out when they are zero; what may be null is a pointer."""
         kind = self.type(property.type)
-        is_message = property.type.kind == "ref" and self.is_object(property.type)
-        may_be_pointer = not kind.startswith(("[]", "map[", "*")) and kind not in ("any", "time.Time")
-        if may_be_pointer and not is_answer and (is_message or property.has_presence):
+        may_be_absent = not is_answer and not property.is_required
+        if may_be_absent and self.is_object(property.type) and not kind.startswith("*"):
             kind = f"*{kind}"
-        tag = property.key if is_answer else f"{property.key},omitzero"
-        return comment("\t", property.text) + f'\t{pascal(property.words)} {kind} `json:"{tag}"`\n'
+        tag = f'json:"{property.key}{",omitzero" if may_be_absent else ""}"' + (' secret:"true"' if property.is_secret else "")
+        return comment("\t", property.text) + f"\t{pascal(property.words)} {kind} `{tag}`\n"
 
     def contents(self, schema: Schema) -> str:
         """Of a page: its place among the others."""
@@ -157,6 +181,14 @@ class Types:
         if schema.counts:
             text += f"\tif {counts} == nil {{\n\t\treturn {items}, 0, 0\n\t}}\n"
         return text + f"\treturn {items}, int({counts}.Page), int({counts}.Total)\n}}\n"
+
+    @staticmethod
+    def string(schema: Schema) -> str:
+        """Of what holds a secret: how it is shown."""
+        if not any(property.is_secret for property in schema.properties):
+            return ""
+        comment = "// String shows all but secrets."
+        return f"\n{comment}\nfunc (value {pascal(schema.words)}) String() string {{\n\treturn withoutSecrets(value)\n}}\n"
 
     def is_object(self, type: Type) -> bool:
         """Whether a type is an object."""
@@ -171,7 +203,13 @@ class Types:
             name = INTEGERS.get(type.format, "int")
         else:
             name = {"list": f"[]{inner}", "map": f"map[string]{inner}"}.get(type.kind) or SCALARS[type.kind]
-        is_pointer = type.nullable and type.kind in ("ref", "text", "int", "float", "bool")
+        is_pointer = type.nullable and type.kind in (
+            "ref",
+            "text",
+            "int",
+            "float",
+            "bool",
+        )
         return f"*{name}" if is_pointer else name
 
 
@@ -198,7 +236,7 @@ class Services:
         name = pascal(service.words)
         text = f"\n// {name}Service has the operations of client.{name}.\ntype {name}Service struct {{\n\tconnection *connection\n}}\n"
         for operation in service.operations:
-            if operation.query:
+            if operation.query or operation.headers:
                 text += self.parameters(service, operation)
             text += self.operation(service, operation)
             if operation.page:
@@ -214,10 +252,19 @@ class Services:
         name = self.parameters_name(service, operation)
         text = f"\n// {name} are what [{pascal(service.words)}Service.{pascal(operation.words)}] may be told. What is zero is not said.\n"
         text += f"type {name} struct {{\n"
-        for property in operation.query:
-            text += comment("\t", property.text)
-            text += f'\t{pascal(property.words)} {self.types.type(property.type)} `query:"{property.key}"`\n'
+        for place, properties in (
+            ("query", operation.query),
+            ("header", operation.headers),
+        ):
+            for property in properties:
+                text += comment("\t", property.text)
+                text += f'\t{pascal(property.words)} {self.types.type(property.type)} `{place}:"{property.key}"`\n'
         return text + "}\n"
+
+    @staticmethod
+    def requires_parameters(operation: Operation) -> bool:
+        """Whether an operation must be told something beside its path."""
+        return any(property.is_required for property in operation.query)
 
     def arguments(self, service: Service, operation: Operation) -> tuple[list[str], list[str]]:
         """What an operation takes, and how that is passed on."""
@@ -226,12 +273,21 @@ class Services:
         if operation.body:
             declared.append(f"body {pascal(self.contract.schemas[operation.body].words)}")
             passed.append("body")
-        if operation.query:
-            declared.append(f"params ...{self.parameters_name(service, operation)}")
-            passed.append("params...")
+        if operation.query or operation.headers:
+            dots = "" if self.requires_parameters(operation) else "..."
+            declared.append(f"params {dots}{self.parameters_name(service, operation)}")
+            passed.append(f"params{dots}")
         return declared, passed
 
-    def pair(self, service: Service, name: str, operation: Operation, returns: str, text: str, body: str) -> str:
+    def pair(
+        self,
+        service: Service,
+        name: str,
+        operation: Operation,
+        returns: str,
+        text: str,
+        body: str,
+    ) -> str:
         """A method without and with a context."""
         declared, passed = self.arguments(service, operation)
         receiver = f"func (service *{pascal(service.words)}Service)"
@@ -246,11 +302,16 @@ class Services:
     def operation(self, service: Service, operation: Operation) -> str:
         """The two methods of an operation."""
         name = pascal(operation.words)
-        text = comment("", f"{name}: {operation.summary[:1].lower()}{operation.summary[1:]}.", operation.description)
+        text = comment(
+            "",
+            f"{name}: {operation.summary[:1].lower()}{operation.summary[1:]}.",
+            operation.description,
+        )
         fields = [f'method: "{operation.method}"', f'path: "{operation.path}"']
         if operation.path_parameters:
             fields.append(f"arguments: []any{{{', '.join(camel(p.words) for p in operation.path_parameters)}}}")
-        fields += ["query: first(params)"] if operation.query else []
+        if operation.query or operation.headers:
+            fields.append("params: params" if self.requires_parameters(operation) else "params: first(params)")
         fields += ["body: body"] if operation.body else []
         fields += ["envelope: true"] if operation.is_envelope else []
         fields += ["resumable: true"] if operation.is_resumable else []
@@ -278,7 +339,7 @@ class Services:
         """Whether a key in the body makes the server do it once only."""
         schema = self.contract.schemas.get(operation.body or "")
         return (
-            any(p.key == "request_id" and p.type.kind == "text" and not p.has_presence for p in schema.properties)
+            any(p.key == "request_id" and p.type.kind == "text" and not p.type.nullable for p in schema.properties)
             if schema
             else False
         )
@@ -290,11 +351,13 @@ class Services:
         rest = operation.words[1:] if operation.words[0] == "list" else operation.words
         name, one = pascal(["all", *rest]), pascal(operation.words)
         text = comment(
-            "", f"{name} gives all of what [{pascal(service.words)}Service.{one}] gives in pages, fetched as it is consumed."
+            "",
+            f"{name} gives all of what [{pascal(service.words)}Service.{one}] gives in pages, fetched as it is consumed.",
         )
         size = next(p for p in operation.query if p.key in ("limit", "page_size"))
         path = [camel(property.words) for property in operation.path_parameters]
-        body = f"\tparameters := first(params)\n\tparameters.{pascal(size.words)} = pageSize\n"
+        given = "params" if self.requires_parameters(operation) else "first(params)"
+        body = f"\tparameters := {given}\n\tparameters.{pascal(size.words)} = pageSize\n"
         body += f"\treturn pages[{item}](func(number int) (*{pascal(page.words)}, error) {{\n\t\tparameters := parameters\n"
         body += (
             f"\t\tparameters.Page = number\n\t\treturn service.{one}Context({', '.join(['ctx', *path, 'parameters'])})\n\t}})\n"

@@ -7,12 +7,20 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from contract import Contract, Operation, Property, Schema, Service, Type
+from contract import LAST_EVENT_ID, Contract, Operation, Property, Schema, Service, Type
 
 HEADER = (
     '"""{}. Made from the OpenAPI document by `make sdk`; changes here are lost."""\n\nfrom __future__ import annotations\n'
 )
-SCALARS = {"text": "str", "int": "int", "float": "float", "bool": "bool", "time": "datetime", "bytes": "bytes", "any": "Any"}
+SCALARS = {
+    "text": "str",
+    "int": "int",
+    "float": "float",
+    "bool": "bool",
+    "time": "datetime",
+    "bytes": "bytes",
+    "any": "Any",
+}
 ZEROS = {"text": '""', "int": "0", "float": "0.0", "bool": "False"}
 WIDTH = 118
 
@@ -48,7 +56,11 @@ def doc(indent: str, *paragraphs: str) -> str:
         for line in paragraph.strip().splitlines() or [""]:
             marker = "  " if line.startswith("- ") else ""
             wrap = textwrap.wrap(
-                line, WIDTH - len(indent), subsequent_indent=marker, break_long_words=False, break_on_hyphens=False
+                line,
+                WIDTH - len(indent),
+                subsequent_indent=marker,
+                break_long_words=False,
+                break_on_hyphens=False,
             )
             lines += wrap or [""]
         lines.append("")
@@ -69,7 +81,11 @@ class Models:
     def module(self) -> str:
         schemas = sorted(
             self.schemas.values(),
-            key=lambda schema: (schema.enumeration is None, schema.items is not None, pascal(schema.words)),
+            key=lambda schema: (
+                schema.enumeration is None,
+                schema.items is not None,
+                pascal(schema.words),
+            ),
         )
         parts = [self.words(schema) if schema.enumeration is not None else self.model(schema) for schema in schemas]
         names = "".join(f'    "{name}",\n' for name in sorted(pascal(schema.words) for schema in schemas))
@@ -80,14 +96,19 @@ class Models:
         return f"{head}{imports}\nfrom . import _model\n\n__all__ = [\n{names}]\n\n\n" + "\n\n".join(parts)
 
     def words(self, schema: Schema) -> str:
-        lines = [f"class {pascal(schema.words)}(_model.Word):", doc("    ", schema.text)]
+        lines = [
+            f"class {pascal(schema.words)}(_model.Word):",
+            doc("    ", schema.text),
+        ]
         lines += [f'    {constant(word)} = "{word}"' for word in schema.enumeration or []]
         return "\n".join(lines) + "\n"
 
     def model(self, schema: Schema) -> str:
         item = self.annotation(schema.items.type.of, True) if schema.items and schema.items.type.of else ""
         bases = f"_model.Model, _model.Page[{item}]" if item else "_model.Model"
-        text = f"@dataclass\nclass {pascal(schema.words)}({bases}):\n" + doc("    ", schema.text or pascal(schema.words) + ".")
+        # Of what is required and what is not, neither comes first.
+        decorator = "@dataclass" if schema.is_answer else "@dataclass(kw_only=True)"
+        text = f"{decorator}\nclass {pascal(schema.words)}({bases}):\n" + doc("    ", schema.text or pascal(schema.words) + ".")
         if schema.items:
             text += f'\n    _items: ClassVar[str] = "{snake(schema.items.words)}"\n'
         if schema.counts:
@@ -100,10 +121,23 @@ class Models:
         return text
 
     def field(self, property: Property, is_answer: bool) -> str:
-        name, annotation = snake(property.words), self.annotation(property.type, is_answer)
+        name, annotation = (
+            snake(property.words),
+            self.annotation(property.type, is_answer),
+        )
+        is_required = property.is_required and not is_answer
+        if is_required:
+            annotation = annotation.removesuffix(" | None")
         zero, is_factory = self.zero(property.type, is_answer)
-        if name != property.key:
-            return f'{name}: {annotation} = _model.member("{property.key}", {zero})'
+        if name != property.key or property.is_secret:
+            passed = [
+                f'"{property.key}"',
+                *([] if is_required else [zero]),
+                *(["repr=False"] if property.is_secret else []),
+            ]
+            return f"{name}: {annotation} = _model.member({', '.join(passed)})"
+        if is_required:
+            return f"{name}: {annotation}"
         return f"{name}: {annotation} = " + (f"field(default_factory={zero})" if is_factory else zero)
 
     def annotation(self, type: Type, is_answer: bool, is_inner: bool = False) -> str:
@@ -183,16 +217,26 @@ class Services:
             (property, name, self.annotation(property.type))
             for property, name in self.named(schema.properties if schema else [], taken)
         ]
+        taken |= {name for _, name, _ in body}
+        headers = [(property, name, self.annotation(property.type)) for property, name in self.named(operation.headers, taken)]
         arguments = [f"{name}: {annotation}" for _, name, annotation in path]
-        optional = [f"{name}: {self.optional(annotation)} = None" for _, name, annotation in (*query, *body)]
-        arguments += ["*", *optional] if optional else []
+        told = (*query, *body, *headers)
+        named = [f"{name}: {annotation}" for property, name, annotation in told if property.is_required]
+        named += [
+            f"{name}: {self.optional(annotation)} = None" for property, name, annotation in told if not property.is_required
+        ]
+        arguments += ["*", *named] if named else []
         result = self.result(operation.result)
         returns = f"{self.transport}.{self.prefix}Stream[{result}]" if operation.is_stream else result
         is_awaited = self.is_async and not operation.is_stream
         text = f"    {'async ' if is_awaited else ''}def {snake(operation.words)}(\n        self,\n"
         text += "".join(f"        {argument},\n" for argument in arguments) + f"    ) -> {returns}:\n"
-        described = [f"- {name}: {property.text}" for property, name, _ in (*path, *query, *body) if property.text]
-        text += doc("        ", operation.summary + ".", *filter(None, [operation.description, "\n".join(described)]))
+        described = [f"- {name}: {property.text}" for property, name, _ in (*path, *told) if property.text]
+        text += doc(
+            "        ",
+            operation.summary + ".",
+            *filter(None, [operation.description, "\n".join(described)]),
+        )
         names = ", ".join(f"{property.key}={name}" for property, name, _ in path)
         address = f'_path("{operation.path}", {names})' if path else f'"{operation.path}"'
         kind = "NoneType" if result == "None" else result
@@ -201,8 +245,15 @@ class Services:
             if members or (label == "body" and schema):
                 passed.append(f"{label}={{" + ", ".join(f'"{property.key}": {name}' for property, name, _ in members) + "}")
         passed += ["envelope=True"] if operation.is_envelope else []
-        passed += ["resumable=True"] if operation.is_resumable else []
-        key = next((property.key for property, _, _ in body if property.key == "request_id"), None)
+        if operation.is_resumable:
+            passed.append("resumable=True")
+            passed += [f"last_event_id={name}" for property, name, _ in headers if property.key == LAST_EVENT_ID]
+        sent = [f'"{property.key}": {name}' for property, name, _ in headers if property.key != LAST_EVENT_ID]
+        passed += [f"headers={{{', '.join(sent)}}}"] if sent else []
+        key = next(
+            (property.key for property, _, _ in body if property.key == "request_id"),
+            None,
+        )
         passed += [f'key="{key}"'] if key else []
         call = f"self._connection.{'stream' if operation.is_stream else 'call'}({', '.join(passed)})"
         returning = "" if result == "None" else "return "
@@ -218,11 +269,18 @@ class Services:
         iterator = f"{self.prefix}Iterator[{self.result(item)}]"
         words = ["iterate", *operation.words[1:]] if operation.words[0] == "list" else ["iterate", *operation.words]
         arguments = [f"{name}: {self.annotation(property.type)}" for property, name in path]
-        optional = [f"{name}: {self.optional(self.annotation(property.type))} = None" for property, name in filters]
+        optional = [
+            f"{name}: {annotation}" if property.is_required else f"{name}: {self.optional(annotation)} = None"
+            for property, name in sorted(filters, key=lambda entry: not entry[0].is_required)
+            for annotation in [self.annotation(property.type)]
+        ]
         arguments += ["*", *optional] if optional else []
         text = f"    def {snake(words)}(\n        self,\n"
         text += "".join(f"        {argument},\n" for argument in arguments) + f"    ) -> {iterator}:\n"
-        text += doc("        ", f"All of what `{snake(operation.words)}` gives in pages, fetched as it is consumed.")
+        text += doc(
+            "        ",
+            f"All of what `{snake(operation.words)}` gives in pages, fetched as it is consumed.",
+        )
         passed = [name for _, name in path] + ["page=page", f"{size}=PAGE_SIZE"] + [f"{name}={name}" for _, name in filters]
         call = f"lambda page: self.{snake(operation.words)}({', '.join(passed)})"
         return text + f"        return self._connection.pages({call})\n"
@@ -257,4 +315,7 @@ class Services:
         if schema:
             return self.use(schema)
         inner = self.result(type.of) if type.of else ""
-        return {"list": f"builtins.list[{inner}]", "map": f"builtins.dict[str, {inner}]"}.get(type.kind) or SCALARS[type.kind]
+        return {
+            "list": f"builtins.list[{inner}]",
+            "map": f"builtins.dict[str, {inner}]",
+        }.get(type.kind) or SCALARS[type.kind]

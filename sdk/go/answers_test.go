@@ -69,12 +69,17 @@ func TestRequestsHoldWhatIsGivenAndNothingElse(t *testing.T) {
 	resources := map[string]any{"gpuCount": 1.0}
 	equal(t, fake.seen()[0].body, map[string]any{"spec": map[string]any{"image": "busybox", "resources": resources}, "request_id": "mine"})
 	equal(t, len(fake.seen()[1].body["request_id"].(string)) > 20, true)
-	equal(t, fake.seen()[0].header.Get("Authorization"), "Bearer a token")
+	equal(t, fake.seen()[0].header.Get("Authorization"), "Bearer a-token")
 	equal(t, strings.HasPrefix(fake.seen()[0].header.Get("User-Agent"), "aiinfra-go/"), true)
 
 	fake.tell(says(http.StatusOK, `{"data": {}}`))
 	must[*Account](t)(client.Users.Update("1", UpdateUserRequest{Email: Ptr("")}))
+	must[*Account](t)(client.Users.Update("1", UpdateUserRequest{}))
+	must[*ChangePasswordResponse](t)(client.Users.ChangePassword("1", ChangePasswordRequest{}))
 	equal(t, fake.seen()[0].body, map[string]any{"email": ""})
+	equal(t, fake.seen()[1].body, map[string]any{})
+	// What is required is always sent: whether it may be empty is for the server to say.
+	equal(t, fake.seen()[2].body, map[string]any{"new_password": ""})
 }
 
 func TestParametersAreWrittenAsTheServerReadsThem(t *testing.T) {
@@ -125,7 +130,7 @@ func TestClientsWithOtherOptionsAreOthers(t *testing.T) {
 	must[*Claim](t)(client.With(WithToken("two")).Claims.Get("1"))
 	must[*Claim](t)(client.Claims.Get("1"))
 	equal(t, fake.seen()[0].header.Get("Authorization"), "Bearer two")
-	equal(t, fake.seen()[1].header.Get("Authorization"), "Bearer a token")
+	equal(t, fake.seen()[1].header.Get("Authorization"), "Bearer a-token")
 }
 
 func TestOperationsThatAreNotKnownHere(t *testing.T) {

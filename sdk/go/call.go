@@ -18,7 +18,11 @@ import (
 	"time"
 )
 
-const userAgent = "aiinfra-go/" + contractVersion
+const (
+	userAgent = "aiinfra-go/" + contractVersion
+	// The largest answer that is read.
+	largestAnswer = 256 << 20
+)
 
 // What calls are made with.
 type connection struct {
@@ -28,6 +32,7 @@ type connection struct {
 	timeout     time.Duration
 	idleTimeout time.Duration
 	retry       Retry
+	onResponse  func(Response)
 }
 
 // One call of an operation.
@@ -36,8 +41,9 @@ type request struct {
 	// A template, and what stands in it.
 	path      string
 	arguments []any
-	query     any
-	body      any
+	// A struct of what is said in the query and in headers, by its tags.
+	params any
+	body   any
 	// Whether answers come in an envelope.
 	envelope bool
 	// Whether the body has a key that makes the server do it once only.
@@ -77,17 +83,35 @@ func (connection *connection) attempt(ctx context.Context, request *request, res
 		return err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return transportError(ctx, err)
-	}
-	if !isSuccess(response) {
-		return errorFromResponse(response, body)
-	}
-	if result == nil {
-		return nil
+	body, err := connection.read(ctx, request, response)
+	if err != nil || result == nil {
+		return err
 	}
 	return request.decode(body, result)
+}
+
+// The body of an answer, or the error that it stands for.
+func (connection *connection) read(ctx context.Context, request *request, response *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, largestAnswer+1))
+	if err != nil {
+		return nil, transportError(ctx, err)
+	}
+	if len(body) > largestAnswer {
+		return nil, fmt.Errorf("%w: the answer has no end", ErrInvalidResponse)
+	}
+	connection.show(request, response, body)
+	if !isSuccess(response) {
+		return nil, errorFromResponse(response, body)
+	}
+	return body, nil
+}
+
+// Shows an answer to whoever wants to see them.
+func (connection *connection) show(request *request, response *http.Response, body []byte) {
+	if connection.onResponse != nil {
+		path := response.Request.URL.EscapedPath()
+		connection.onResponse(Response{request.method, path, response.StatusCode, response.Header, body})
+	}
 }
 
 // Sends a request, once.
@@ -116,7 +140,7 @@ func (connection *connection) build(ctx context.Context, request *request) (*htt
 		}
 		body = bytes.NewReader(encoded)
 	}
-	built, err := http.NewRequestWithContext(ctx, request.method, connection.base+path+encodeQuery(request.query), body)
+	built, err := http.NewRequestWithContext(ctx, request.method, connection.base+path+encodeQuery(request.params), body)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
@@ -128,6 +152,7 @@ func (connection *connection) build(ctx context.Context, request *request) (*htt
 		built.Header.Set("Accept", request.accept)
 	}
 	built.Header.Set("User-Agent", userAgent)
+	eachMember(request.params, "header", built.Header.Set)
 	if body != nil {
 		built.Header.Set("Content-Type", "application/json")
 	}
@@ -193,9 +218,8 @@ func (retry Retry) delay(err error, attempt int, request *request) (time.Duratio
 func mayPass(err error, request *request) bool {
 	var answer *Error
 	if errors.As(err, &answer) {
-		wasRefused := answer.Status == http.StatusTooManyRequests || (answer.Status == http.StatusServiceUnavailable && answer.asksToWait)
 		isTransient := errors.Is(err, ErrUnavailable) || errors.Is(err, ErrDeadlineExceeded)
-		return wasRefused || (request.isIdempotent() && isTransient)
+		return answer.Status == http.StatusTooManyRequests || (request.isIdempotent() && isTransient)
 	}
 	if errors.Is(err, ErrConnection) {
 		return request.isIdempotent() || isDial(err)
@@ -221,29 +245,34 @@ func expand(template string, arguments []any) (string, error) {
 	return template, nil
 }
 
-// A query of the members of a struct that are not zero, under the names of their tags.
-func encodeQuery(parameters any) string {
-	if parameters == nil {
-		return ""
-	}
-	value, values := reflect.ValueOf(parameters), url.Values{}
-	for index := range value.NumField() {
-		key, member := value.Type().Field(index).Tag.Get("query"), value.Field(index)
-		if member.IsZero() {
-			continue
-		}
-		if member.Kind() != reflect.Slice {
-			values.Add(key, queryText(member))
-			continue
-		}
-		for item := range member.Len() {
-			values.Add(key, queryText(member.Index(item)))
-		}
-	}
+// A query of the members of a struct that have a tag for it.
+func encodeQuery(params any) string {
+	values := url.Values{}
+	eachMember(params, "query", values.Add)
 	if len(values) == 0 {
 		return ""
 	}
 	return "?" + values.Encode()
+}
+
+// Hands on the members of a struct that have a tag and are not zero, under the name in it.
+func eachMember(params any, tag string, take func(key, value string)) {
+	if params == nil {
+		return
+	}
+	value := reflect.ValueOf(params)
+	for index := range value.NumField() {
+		key, member := value.Type().Field(index).Tag.Get(tag), value.Field(index)
+		switch {
+		case key == "" || member.IsZero():
+		case member.Kind() == reflect.Slice:
+			for item := range member.Len() {
+				take(key, queryText(member.Index(item)))
+			}
+		default:
+			take(key, queryText(member))
+		}
+	}
 }
 
 func queryText(value reflect.Value) string {
@@ -251,6 +280,24 @@ func queryText(value reflect.Value) string {
 		return moment.UTC().Format(time.RFC3339Nano)
 	}
 	return fmt.Sprint(value.Interface())
+}
+
+// A struct as `%+v` shows it, without the members that are secret.
+func withoutSecrets(shown any) string {
+	value, text := reflect.ValueOf(shown), strings.Builder{}
+	for index := range value.NumField() {
+		field, member := value.Type().Field(index), value.Field(index)
+		separator := " "
+		if index == 0 {
+			separator = "{"
+		}
+		if field.Tag.Get("secret") != "" && !member.IsZero() {
+			fmt.Fprintf(&text, "%s%s:***", separator, field.Name)
+		} else {
+			fmt.Fprintf(&text, "%s%s:%+v", separator, field.Name, member.Interface())
+		}
+	}
+	return text.String() + "}"
 }
 
 // The first of parameters that may be left out.

@@ -35,12 +35,35 @@ var DefaultRetry = Retry{
 	LongestRetryAfter: time.Minute,
 }
 
+// Response is what one attempt of a call was answered with, as it came.
+type Response struct {
+	Method string
+	Path   string
+	// Status is the HTTP status.
+	Status int
+	Header http.Header
+	// Body is empty for a stream that has begun: its messages are still to come.
+	Body []byte
+}
+
 // An Option changes how a client calls.
 type Option func(*connection)
 
-// WithHTTPClient makes calls with this client of HTTP, for other certificates or proxies. Its own timeout holds for streams, too.
+// WithHTTPClient makes calls with this client of HTTP, for other certificates or proxies. Its own timeout holds for streams, too. Unless
+// it says what to do with redirects, none is followed.
 func WithHTTPClient(client *http.Client) Option {
-	return func(connection *connection) { connection.http = client }
+	return func(connection *connection) {
+		own := *client
+		if own.CheckRedirect == nil {
+			own.CheckRedirect = stay
+		}
+		connection.http = &own
+	}
+}
+
+// WithOnResponse shows the answer to each attempt, for logs and for headers such as X-RateLimit-Remaining.
+func WithOnResponse(show func(Response)) Option {
+	return func(connection *connection) { connection.onResponse = show }
 }
 
 // WithTimeout sets how long one attempt may take; a minute by default. Making a container may take minutes.
@@ -123,7 +146,10 @@ func (connection *connection) client(options []Option) *Client {
 func newHTTPClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
-	// An answer from elsewhere is no answer, and the token is not for others.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &http.Client{Transport: transport, CheckRedirect: stay}
+}
+
+// An answer from elsewhere is no answer, and the token is not for others.
+func stay(*http.Request, []*http.Request) error {
+	return http.ErrUseLastResponse
 }

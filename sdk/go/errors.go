@@ -27,11 +27,14 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrGone is a thing that is not there any more, such as the events after a cursor that is too old.
 	ErrGone = errors.New("gone")
+	// ErrCursorExpired are events after a cursor that are not kept any more: list again what is watched, and watch from there without
+	// a cursor. It is also ErrGone.
+	ErrCursorExpired = errors.New("cursor expired")
 	// ErrRateLimited is one of too many requests.
 	ErrRateLimited = errors.New("rate limited")
 	// ErrServer is a failure of the server, of whatever kind.
 	ErrServer = errors.New("server error")
-	// ErrUnimplemented is an operation that the server does not have.
+	// ErrUnimplemented is an operation that the server does not have: it is older than this package, or something else.
 	ErrUnimplemented = errors.New("unimplemented")
 	// ErrUnavailable is a server, or something that it needs, that is away. It may be worth another try.
 	ErrUnavailable = errors.New("unavailable")
@@ -45,7 +48,13 @@ var (
 	ErrInvalidResponse = errors.New("invalid response")
 )
 
-const messageLength = 200
+const (
+	messageLength = 200
+	// What a server says of a path at which it has no operation.
+	noPath = "nothing at this path"
+	// The reason of ErrCursorExpired.
+	cursorExpired = "CursorExpired"
+)
 
 var kinds = map[int]error{
 	http.StatusBadRequest:            ErrBadRequest,
@@ -67,9 +76,13 @@ var kinds = map[int]error{
 
 // Reasons of errors within a stream, whose status is that of its beginning.
 var statusOfReason = map[string]int{
+	"InvalidToken":      http.StatusUnauthorized,
+	"TokenExpired":      http.StatusUnauthorized,
+	"TokenRevoked":      http.StatusUnauthorized,
 	"Unauthenticated":   http.StatusUnauthorized,
 	"PermissionDenied":  http.StatusForbidden,
 	"NotFound":          http.StatusNotFound,
+	cursorExpired:       http.StatusGone,
 	"ResourceExhausted": http.StatusTooManyRequests,
 	"Unavailable":       http.StatusServiceUnavailable,
 	"DeadlineExceeded":  http.StatusGatewayTimeout,
@@ -88,7 +101,8 @@ type Error struct {
 	// RetryAfter is how long the server asks to wait; 0 when it does not.
 	RetryAfter time.Duration
 
-	asksToWait bool
+	asksToWait    bool
+	isUnsupported bool
 }
 
 // Error is the message, with what else is known.
@@ -105,7 +119,15 @@ func (err *Error) Error() string {
 
 // Is tells whether the error is of a kind, such as [ErrNotFound].
 func (err *Error) Is(kind error) bool {
-	return kinds[err.Status] == kind || (kind == ErrServer && err.Status >= http.StatusInternalServerError)
+	switch {
+	case kind == ErrServer:
+		return err.Status >= http.StatusInternalServerError
+	case kind == ErrCursorExpired:
+		return err.Code == cursorExpired
+	case err.isUnsupported:
+		return kind == ErrUnimplemented
+	}
+	return kinds[err.Status] == kind
 }
 
 // The error that an answer stands for, in whichever style it is.
@@ -120,6 +142,13 @@ func errorFromResponse(response *http.Response, body []byte) *Error {
 	}
 	if found.Message == "" {
 		found.Message = fmt.Sprintf("the server answered %d without a word", found.Status)
+	}
+	// No thing of the product is missing where the answer is not one of its errors.
+	isMissing := found.Status == http.StatusNotFound && (!content.isObject || strings.Contains(found.Message, noPath))
+	found.isUnsupported = isMissing || found.Status == http.StatusMethodNotAllowed || found.Status == http.StatusNotImplemented
+	if found.isUnsupported {
+		request := response.Request
+		found.Message = fmt.Sprintf("%s %s is not supported by this server: %s", request.Method, request.URL.EscapedPath(), found.Message)
 	}
 	return found
 }
@@ -139,6 +168,7 @@ func errorInStream(body []byte, requestID string) *Error {
 
 type errorContent struct {
 	message, code string
+	isObject      bool
 	// Whether there is a message and a reason, and nothing else.
 	isBare bool
 }
@@ -146,7 +176,7 @@ type errorContent struct {
 // Reads a body of either style; a number as code is no reason.
 func readError(body []byte) errorContent {
 	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
+	if json.Unmarshal(body, &members) != nil || members == nil {
 		return errorContent{}
 	}
 	text := func(key string) (value string) {
@@ -161,7 +191,7 @@ func readError(body []byte) errorContent {
 	if message == "" {
 		message = text("message")
 	}
-	return errorContent{message, text("code"), hasError && hasCode && len(members) == 2}
+	return errorContent{message, text("code"), true, hasError && hasCode && len(members) == 2}
 }
 
 // The time of a Retry-After, which may also be a date.

@@ -3,9 +3,12 @@ package aiinfra
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"path"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -106,7 +109,7 @@ func TestABusyServerHasDoneNothing(t *testing.T) {
 }
 
 func TestWhatMayHaveBeenDoneIsNotDoneTwice(t *testing.T) {
-	for _, answer := range []http.HandlerFunc{says(503, ""), says(504, ""), hangsUp} {
+	for _, answer := range []http.HandlerFunc{says(503, ""), says(504, ""), hangsUp, halfABody} {
 		fake := newFake(t, answer)
 		if create(fake.client()) == nil {
 			t.Error("it failed")
@@ -116,7 +119,7 @@ func TestWhatMayHaveBeenDoneIsNotDoneTwice(t *testing.T) {
 }
 
 func TestWhatCanBeDoneTwiceIsTriedAgain(t *testing.T) {
-	for _, answer := range []http.HandlerFunc{says(502, ""), says(503, ""), says(504, ""), hangsUp} {
+	for _, answer := range []http.HandlerFunc{says(502, ""), says(503, ""), says(504, ""), hangsUp, halfABody} {
 		fake := newFake(t, answer, says(http.StatusOK, claimText))
 		equal(t, get(fake.client()), nil)
 		equal(t, len(fake.seen()), 2)
@@ -217,4 +220,133 @@ func TestSomethingThatDoesNotSpeakHTTP(t *testing.T) {
 	if err := get(NewClient("http://"+listener.Addr().String(), "", WithRetry(Retry{}))); !errors.Is(err, ErrConnection) {
 		t.Error(err)
 	}
+}
+
+func TestReasonsOfANewerServerAreKept(t *testing.T) {
+	fake := newFake(t, says(http.StatusConflict, `{"error": "the moon is full", "code": "MoonIsFull", "phase": 4}`))
+	err := get(fake.client())
+	var answer *Error
+	if !errors.As(err, &answer) || !errors.Is(err, ErrConflict) {
+		t.Fatal(err)
+	}
+	equal(t, *answer, Error{Status: 409, Code: "MoonIsFull", Message: "the moon is full"})
+}
+
+func TestAnOlderServerLacksOperations(t *testing.T) {
+	for _, answer := range []http.HandlerFunc{
+		says(404, `{"error": "there is nothing at this path", "code": "NotFound"}`),
+		says(404, `{"code": 404, "message": "there is nothing at this path", "data": null}`),
+		says(405, `{"error": "only GET is allowed here", "code": "MethodNotAllowed"}`),
+		says(501, `{"error": "it is not made yet", "code": "Unimplemented"}`),
+		says(404, "<html>Not Found</html>"),
+		says(404, ""),
+	} {
+		fake := newFake(t, answer)
+		err := get(fake.client())
+		if !errors.Is(err, ErrUnimplemented) || errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+		if !strings.HasPrefix(err.Error(), "GET /api/gpu-claims/1 is not supported by this server: ") {
+			t.Error(err)
+		}
+		if _, err := collect(fake.client().Claims.Watch("1")); !errors.Is(err, ErrUnimplemented) {
+			t.Error(err)
+		}
+		equal(t, len(fake.seen()), 2)
+	}
+}
+
+func TestRedirectsAreNotFollowedAnywhere(t *testing.T) {
+	other := newFake(t, says(http.StatusOK, claimText))
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		fake := newFake(t, says(status, "", "Location", other.URL+"/api/gpu-claims/1"))
+		// Neither by a client that would follow them.
+		for _, client := range []*Client{fake.client(), fake.client(WithHTTPClient(&http.Client{}))} {
+			var answer *Error
+			if err := get(client); !errors.As(err, &answer) || answer.Status != status {
+				t.Error(err)
+			}
+		}
+	}
+	equal(t, len(other.seen()), 0)
+}
+
+func TestTokensAreNotShown(t *testing.T) {
+	const token = "a-token-that-nobody-shall-see"
+	for _, answer := range []http.HandlerFunc{hangsUp, says(200, "<html>"), says(401, ""), says(500, ""), says(302, ""), halfABody} {
+		fake := newFake(t, answer)
+		client := fake.client(WithToken(token), WithRetry(Retry{}))
+		err := get(client)
+		if shown := fmt.Sprintf("%v %+v %#v %+v", err, err, err, client); err == nil || strings.Contains(shown, token) {
+			t.Error(shown)
+		}
+	}
+	for _, wrong := range []string{token + "\n", token + "\r\nX: y", token + "\x00"} {
+		if err := get(NewClient("http://localhost", wrong, WithRetry(Retry{}))); err == nil || strings.Contains(err.Error(), token) {
+			t.Error(err)
+		}
+	}
+	made := CreateHostResponse{HostID: "1", AgentToken: token}
+	shown := fmt.Sprintf("%v %+v %v", made, []*CreateHostResponse{&made}, LoginRequest{Username: "ada", Password: token})
+	if strings.Contains(shown, token) || !strings.Contains(shown, "HostID:1") || !strings.Contains(shown, "Username:ada") {
+		t.Error(shown)
+	}
+}
+
+func TestAnUnavailableServerMayHaveDoneIt(t *testing.T) {
+	fake := newFake(t, says(http.StatusServiceUnavailable, "", "Retry-After", "0"))
+	if err := create(fake.client()); !errors.Is(err, ErrUnavailable) {
+		t.Error(err)
+	}
+	equal(t, len(fake.seen()), 1)
+	// With a key it is done once only.
+	fake.tell(says(http.StatusServiceUnavailable, "", "Retry-After", time.Now().UTC().Format(http.TimeFormat)), says(http.StatusAccepted, claimText))
+	must[*Claim](t)(fake.client().Claims.Create(CreateClaimRequest{Image: "busybox"}))
+	equal(t, len(fake.seen()), 2)
+}
+
+// Promises more than it gives.
+func halfABody(writer http.ResponseWriter, _ *http.Request) {
+	writer.Header().Set("Content-Length", "100")
+	_, _ = writer.Write([]byte(`{"id": `))
+}
+
+func TestGoroutinesShareAClient(t *testing.T) {
+	fake := newFake(t, func(writer http.ResponseWriter, request *http.Request) {
+		says(http.StatusOK, fmt.Sprintf(`{"id": %q}`, path.Base(request.URL.Path)))(writer, request)
+	})
+	client := fake.client()
+	var group sync.WaitGroup
+	for number := range 100 {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			id := fmt.Sprint(number)
+			if claim, err := client.With(WithTimeout(time.Minute)).Claims.Get(id); err != nil || claim.ID != id {
+				t.Error(claim, err)
+			}
+			if _, err := collect(client.Events.Watch(EventsWatchParams{Once: true})); err != nil {
+				t.Error(err)
+			}
+			if err := client.Login("ada", "a password"); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	group.Wait()
+}
+
+func TestAnswersAreShownToWhoWantsToSeeThem(t *testing.T) {
+	fake := newFake(t, busy, says(http.StatusOK, `{"message": "deleted"}`, "X-RateLimit-Remaining", "3"))
+	var seen []Response
+	client := fake.client(WithOnResponse(func(response Response) { seen = append(seen, response) }))
+	equal(t, client.Claims.Delete("1", ClaimsDeleteParams{Prefer: "return=representation"}), nil)
+	equal(t, fake.seen()[1].header.Get("Prefer"), "return=representation")
+	equal(t, len(seen), 2)
+	equal(t, seen[1].Method+" "+seen[1].Path, "DELETE /api/gpu-claims/1")
+	equal(t, seen[1].Header.Get("X-RateLimit-Remaining"), "3")
+	equal(t, string(seen[1].Body), `{"message": "deleted"}`)
+	fake.tell(fake.streams("ends", "data: {\"id\": \"1\"}\n\n"))
+	must[[]Claim](t)(collect(client.Claims.Watch("1")))
+	equal(t, len(seen[2].Body), 0)
 }

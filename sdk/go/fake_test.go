@@ -59,7 +59,7 @@ func (fake *fake) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 // A client of the server that hardly waits between attempts.
 func (fake *fake) client(options ...Option) *Client {
 	quick := Retry{Attempts: 5, FirstDelay: time.Millisecond, LongestDelay: time.Millisecond, LongestRetryAfter: time.Minute}
-	return NewClient(fake.URL, "a token", append([]Option{WithRetry(quick)}, options...)...)
+	return NewClient(fake.URL, "a-token", append([]Option{WithRetry(quick)}, options...)...)
 }
 
 func says(status int, content string, headers ...string) http.HandlerFunc {

@@ -282,7 +282,7 @@ func (service *UsersService) List(params ...UsersListParams) (*ListUsersResponse
 // ListContext is [UsersService.List] with a context.
 func (service *UsersService) ListContext(ctx context.Context, params ...UsersListParams) (*ListUsersResponse, error) {
 	var result ListUsersResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/users", query: first(params), envelope: true}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/users", params: first(params), envelope: true}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -382,7 +382,7 @@ func (service *UsersService) Delete(id string, params ...UsersDeleteParams) (*De
 // DeleteContext is [UsersService.Delete] with a context.
 func (service *UsersService) DeleteContext(ctx context.Context, id string, params ...UsersDeleteParams) (*DeleteUserResponse, error) {
 	var result DeleteUserResponse
-	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/users/{id}", arguments: []any{id}, query: first(params), envelope: true}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/users/{id}", arguments: []any{id}, params: first(params), envelope: true}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -452,7 +452,7 @@ func (service *APITokensService) List(params ...APITokensListParams) (*ListAPITo
 // ListContext is [APITokensService.List] with a context.
 func (service *APITokensService) ListContext(ctx context.Context, params ...APITokensListParams) (*ListAPITokensResponse, error) {
 	var result ListAPITokensResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/tokens", query: first(params), envelope: true}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/tokens", params: first(params), envelope: true}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -537,7 +537,7 @@ func (service *NodeAgentService) ListContainers(params ...NodeAgentListContainer
 
 // ListContainersContext is [NodeAgentService.ListContainers] with a context.
 func (service *NodeAgentService) ListContainersContext(ctx context.Context, params ...NodeAgentListContainersParams) ([]Container, error) {
-	return call[[]Container](ctx, service.connection, request{method: "GET", path: "/api/v1/containers", query: first(params)})
+	return call[[]Container](ctx, service.connection, request{method: "GET", path: "/api/v1/containers", params: first(params)})
 }
 
 // CreateContainer: creates and starts a container.
@@ -626,7 +626,7 @@ func (service *NodeAgentService) GetContainer(id string, params ...NodeAgentGetC
 // GetContainerContext is [NodeAgentService.GetContainer] with a context.
 func (service *NodeAgentService) GetContainerContext(ctx context.Context, id string, params ...NodeAgentGetContainerParams) (*Container, error) {
 	var result Container
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/containers/{id}", arguments: []any{id}, query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/containers/{id}", arguments: []any{id}, params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -636,6 +636,8 @@ func (service *NodeAgentService) GetContainerContext(ctx context.Context, id str
 type NodeAgentDeleteContainerParams struct {
 	// The node; see the service.
 	NodeID string `query:"node_id"`
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
 }
 
 // DeleteContainer: stops and removes a container that the agent made.
@@ -653,7 +655,7 @@ func (service *NodeAgentService) DeleteContainer(id string, params ...NodeAgentD
 
 // DeleteContainerContext is [NodeAgentService.DeleteContainer] with a context.
 func (service *NodeAgentService) DeleteContainerContext(ctx context.Context, id string, params ...NodeAgentDeleteContainerParams) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/containers/{id}", arguments: []any{id}, query: first(params)}, nil)
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/containers/{id}", arguments: []any{id}, params: first(params)}, nil)
 }
 
 // GetContainerByNodeID: one container that the agent made.
@@ -676,6 +678,12 @@ func (service *NodeAgentService) GetContainerByNodeIDContext(ctx context.Context
 	return &result, nil
 }
 
+// NodeAgentDeleteContainerByNodeIDParams are what [NodeAgentService.DeleteContainerByNodeID] may be told. What is zero is not said.
+type NodeAgentDeleteContainerByNodeIDParams struct {
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
+}
+
 // DeleteContainerByNodeID: stops and removes a container that the agent made.
 //
 // Any other container is NOT_FOUND.
@@ -685,13 +693,13 @@ func (service *NodeAgentService) GetContainerByNodeIDContext(ctx context.Context
 // `node_id` may be empty and must otherwise be the agent's own.
 //
 // Needs the role `operator` or `admin`. Counts towards the general limit.
-func (service *NodeAgentService) DeleteContainerByNodeID(nodeID string, id string) error {
-	return service.DeleteContainerByNodeIDContext(context.Background(), nodeID, id)
+func (service *NodeAgentService) DeleteContainerByNodeID(nodeID string, id string, params ...NodeAgentDeleteContainerByNodeIDParams) error {
+	return service.DeleteContainerByNodeIDContext(context.Background(), nodeID, id, params...)
 }
 
 // DeleteContainerByNodeIDContext is [NodeAgentService.DeleteContainerByNodeID] with a context.
-func (service *NodeAgentService) DeleteContainerByNodeIDContext(ctx context.Context, nodeID string, id string) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/nodes/{node_id}/containers/{id}", arguments: []any{nodeID, id}}, nil)
+func (service *NodeAgentService) DeleteContainerByNodeIDContext(ctx context.Context, nodeID string, id string, params ...NodeAgentDeleteContainerByNodeIDParams) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/nodes/{node_id}/containers/{id}", arguments: []any{nodeID, id}, params: first(params)}, nil)
 }
 
 // NodeAgentGetMetricsParams are what [NodeAgentService.GetMetrics] may be told. What is zero is not said.
@@ -714,7 +722,7 @@ func (service *NodeAgentService) GetMetrics(params ...NodeAgentGetMetricsParams)
 // GetMetricsContext is [NodeAgentService.GetMetrics] with a context.
 func (service *NodeAgentService) GetMetricsContext(ctx context.Context, params ...NodeAgentGetMetricsParams) (*NodeMetrics, error) {
 	var result NodeMetrics
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/metrics", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/metrics", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -764,7 +772,7 @@ func (service *NodeAgentService) GetHealth(params ...NodeAgentGetHealthParams) (
 // GetHealthContext is [NodeAgentService.GetHealth] with a context.
 func (service *NodeAgentService) GetHealthContext(ctx context.Context, params ...NodeAgentGetHealthParams) (*Health, error) {
 	var result Health
-	if err := service.connection.do(ctx, request{method: "GET", path: "/health", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/health", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -858,7 +866,7 @@ func (service *NodesService) List(params ...NodesListParams) (*ListNodesResponse
 // ListContext is [NodesService.List] with a context.
 func (service *NodesService) ListContext(ctx context.Context, params ...NodesListParams) (*ListNodesResponse, error) {
 	var result ListNodesResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/nodes", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/nodes", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -900,6 +908,8 @@ func (service *NodesService) GetContext(ctx context.Context, id string) (*Node, 
 type NodesDeleteParams struct {
 	// Fail the live claims placed there.
 	Force bool `query:"force"`
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
 }
 
 // Delete: deletes a node: its certificates are refused from now on and its link is cut.
@@ -916,7 +926,7 @@ func (service *NodesService) Delete(id string, params ...NodesDeleteParams) erro
 
 // DeleteContext is [NodesService.Delete] with a context.
 func (service *NodesService) DeleteContext(ctx context.Context, id string, params ...NodesDeleteParams) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/nodes/{id}", arguments: []any{id}, query: first(params)}, nil)
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/nodes/{id}", arguments: []any{id}, params: first(params)}, nil)
 }
 
 // Approve: approves a pending node: answers a join token that enrols this node only, once, within an hour.
@@ -960,7 +970,7 @@ func (service *JoinTokensService) List(params ...JoinTokensListParams) (*ListJoi
 // ListContext is [JoinTokensService.List] with a context.
 func (service *JoinTokensService) ListContext(ctx context.Context, params ...JoinTokensListParams) (*ListJoinTokensResponse, error) {
 	var result ListJoinTokensResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/join-tokens", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/join-tokens", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -1000,18 +1010,24 @@ func (service *JoinTokensService) CreateContext(ctx context.Context, body Create
 	return &result, nil
 }
 
+// JoinTokensRevokeParams are what [JoinTokensService.Revoke] may be told. What is zero is not said.
+type JoinTokensRevokeParams struct {
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
+}
+
 // Revoke: revokes a join token.
 //
 // Nodes that joined with it stay.
 //
 // Needs the role `admin`. Counts towards the limit of administrators' operations.
-func (service *JoinTokensService) Revoke(id string) error {
-	return service.RevokeContext(context.Background(), id)
+func (service *JoinTokensService) Revoke(id string, params ...JoinTokensRevokeParams) error {
+	return service.RevokeContext(context.Background(), id, params...)
 }
 
 // RevokeContext is [JoinTokensService.Revoke] with a context.
-func (service *JoinTokensService) RevokeContext(ctx context.Context, id string) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/join-tokens/{id}", arguments: []any{id}}, nil)
+func (service *JoinTokensService) RevokeContext(ctx context.Context, id string, params ...JoinTokensRevokeParams) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/join-tokens/{id}", arguments: []any{id}, params: first(params)}, nil)
 }
 
 // HostsService has the operations of client.Hosts.
@@ -1047,7 +1063,7 @@ func (service *HostsService) List(params ...HostsListParams) (*ListHostsResponse
 // ListContext is [HostsService.List] with a context.
 func (service *HostsService) ListContext(ctx context.Context, params ...HostsListParams) (*ListHostsResponse, error) {
 	var result ListHostsResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/hosts", query: first(params), envelope: true}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/hosts", params: first(params), envelope: true}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -1127,6 +1143,8 @@ func (service *HostsService) UpdateContext(ctx context.Context, hostID string, b
 type HostsDeleteParams struct {
 	// Fail the live claims placed there.
 	Force bool `query:"force"`
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
 }
 
 // Delete: deletes a host: its agent token and its certificates are refused from now on and its link is cut.
@@ -1143,7 +1161,7 @@ func (service *HostsService) Delete(hostID string, params ...HostsDeleteParams) 
 
 // DeleteContext is [HostsService.Delete] with a context.
 func (service *HostsService) DeleteContext(ctx context.Context, hostID string, params ...HostsDeleteParams) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/hosts/{host_id}", arguments: []any{hostID}, query: first(params)}, nil)
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/v1/hosts/{host_id}", arguments: []any{hostID}, params: first(params)}, nil)
 }
 
 // ListGPUs: the host's GPUs, by index.
@@ -1265,7 +1283,7 @@ func (service *MachinesService) List(params ...MachinesListParams) (*ListMachine
 // ListContext is [MachinesService.List] with a context.
 func (service *MachinesService) ListContext(ctx context.Context, params ...MachinesListParams) (*ListMachinesResponse, error) {
 	var result ListMachinesResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/machines", query: first(params), envelope: true}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/machines", params: first(params), envelope: true}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -1445,7 +1463,7 @@ func (service *AuditService) ListEvents(params ...AuditListEventsParams) (*ListA
 // ListEventsContext is [AuditService.ListEvents] with a context.
 func (service *AuditService) ListEventsContext(ctx context.Context, params ...AuditListEventsParams) (*ListAuditEventsResponse, error) {
 	var result ListAuditEventsResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/audit", query: first(params), envelope: true}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/v1/audit", params: first(params), envelope: true}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -1500,7 +1518,7 @@ func (service *AuditService) ExportChain(params ...AuditExportChainParams) iter.
 
 // ExportChainContext is [AuditService.ExportChain] with a context.
 func (service *AuditService) ExportChainContext(ctx context.Context, params ...AuditExportChainParams) iter.Seq2[AuditLink, error] {
-	return stream[AuditLink](ctx, service.connection, request{method: "GET", path: "/api/v1/audit/chain", query: first(params)})
+	return stream[AuditLink](ctx, service.connection, request{method: "GET", path: "/api/v1/audit/chain", params: first(params)})
 }
 
 // ClaimsService has the operations of client.Claims.
@@ -1531,7 +1549,7 @@ func (service *ClaimsService) List(params ...ClaimsListParams) (*ListClaimsRespo
 // ListContext is [ClaimsService.List] with a context.
 func (service *ClaimsService) ListContext(ctx context.Context, params ...ClaimsListParams) (*ListClaimsResponse, error) {
 	var result ListClaimsResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpu-claims", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpu-claims", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -1592,6 +1610,12 @@ func (service *ClaimsService) GetContext(ctx context.Context, id string) (*Claim
 	return &result, nil
 }
 
+// ClaimsDeleteParams are what [ClaimsService.Delete] may be told. What is zero is not said.
+type ClaimsDeleteParams struct {
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
+}
+
 // Delete: deletes a claim.
 //
 // It is gone at once for its owner; its container is removed in the background, or, when its node is offline, as soon as that
@@ -1599,13 +1623,13 @@ func (service *ClaimsService) GetContext(ctx context.Context, id string) (*Claim
 //
 // Needs the role `user`, `operator` or `admin`. Reaches what is the caller's own; with the role `operator` or `admin`,
 // everybody's. Counts towards the general limit.
-func (service *ClaimsService) Delete(id string) error {
-	return service.DeleteContext(context.Background(), id)
+func (service *ClaimsService) Delete(id string, params ...ClaimsDeleteParams) error {
+	return service.DeleteContext(context.Background(), id, params...)
 }
 
 // DeleteContext is [ClaimsService.Delete] with a context.
-func (service *ClaimsService) DeleteContext(ctx context.Context, id string) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/gpu-claims/{id}", arguments: []any{id}}, nil)
+func (service *ClaimsService) DeleteContext(ctx context.Context, id string, params ...ClaimsDeleteParams) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/gpu-claims/{id}", arguments: []any{id}, params: first(params)}, nil)
 }
 
 // Explain: says why a claim waits: its place in the queue, and what each node and GPU lacks.
@@ -1655,6 +1679,8 @@ type EventsWatchParams struct {
 	ResourceID string `query:"resource_id"`
 	// End when nothing more is there.
 	Once bool `query:"once"`
+	// The `id` of the last event that was seen; it wins over the parameter.
+	LastEventID string `header:"Last-Event-ID"`
 }
 
 // Watch: sends events from a cursor on, and those that come.
@@ -1675,7 +1701,7 @@ func (service *EventsService) Watch(params ...EventsWatchParams) iter.Seq2[Event
 
 // WatchContext is [EventsService.Watch] with a context.
 func (service *EventsService) WatchContext(ctx context.Context, params ...EventsWatchParams) iter.Seq2[Event, error] {
-	return stream[Event](ctx, service.connection, request{method: "GET", path: "/api/events", query: first(params), resumable: true})
+	return stream[Event](ctx, service.connection, request{method: "GET", path: "/api/events", params: first(params), resumable: true})
 }
 
 // JupyterHubService has the operations of client.JupyterHub.
@@ -1704,7 +1730,7 @@ func (service *JupyterHubService) ListUsers(params ...JupyterHubListUsersParams)
 // ListUsersContext is [JupyterHubService.ListUsers] with a context.
 func (service *JupyterHubService) ListUsersContext(ctx context.Context, params ...JupyterHubListUsersParams) (*JupyterHubListUsersResponse, error) {
 	var result JupyterHubListUsersResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/jupyterhub/users", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/jupyterhub/users", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -1761,6 +1787,12 @@ func (service *JupyterHubService) GetUserContext(ctx context.Context, username s
 	return &result, nil
 }
 
+// JupyterHubDeleteUserParams are what [JupyterHubService.DeleteUser] may be told. What is zero is not said.
+type JupyterHubDeleteUserParams struct {
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
+}
+
 // DeleteUser: removes a user from the hub.
 //
 // Their servers are stopped.
@@ -1768,13 +1800,13 @@ func (service *JupyterHubService) GetUserContext(ctx context.Context, username s
 // Errors: NOT_FOUND; FAILED_PRECONDITION (`JupyterHubDeclined`) while one of their servers is still stopping.
 //
 // Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
-func (service *JupyterHubService) DeleteUser(username string) error {
-	return service.DeleteUserContext(context.Background(), username)
+func (service *JupyterHubService) DeleteUser(username string, params ...JupyterHubDeleteUserParams) error {
+	return service.DeleteUserContext(context.Background(), username, params...)
 }
 
 // DeleteUserContext is [JupyterHubService.DeleteUser] with a context.
-func (service *JupyterHubService) DeleteUserContext(ctx context.Context, username string) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}", arguments: []any{username}}, nil)
+func (service *JupyterHubService) DeleteUserContext(ctx context.Context, username string, params ...JupyterHubDeleteUserParams) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}", arguments: []any{username}, params: first(params)}, nil)
 }
 
 // StartServer: starts a user's server.
@@ -1806,6 +1838,8 @@ type JupyterHubStopServerParams struct {
 	ServerName string `query:"server_name"`
 	// Also forget it: only one with a name.
 	Remove bool `query:"remove"`
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
 }
 
 // StopServer: stops a user's server, also one that still starts; one that does not run stays so.
@@ -1822,7 +1856,7 @@ func (service *JupyterHubService) StopServer(username string, params ...JupyterH
 
 // StopServerContext is [JupyterHubService.StopServer] with a context.
 func (service *JupyterHubService) StopServerContext(ctx context.Context, username string, params ...JupyterHubStopServerParams) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/server", arguments: []any{username}, query: first(params)}, nil)
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/server", arguments: []any{username}, params: first(params)}, nil)
 }
 
 // StartServerByServerName: starts a user's server.
@@ -1852,6 +1886,8 @@ func (service *JupyterHubService) StartServerByServerNameContext(ctx context.Con
 type JupyterHubStopServerByServerNameParams struct {
 	// Also forget it: only one with a name.
 	Remove bool `query:"remove"`
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
 }
 
 // StopServerByServerName: stops a user's server, also one that still starts; one that does not run stays so.
@@ -1868,7 +1904,7 @@ func (service *JupyterHubService) StopServerByServerName(username string, server
 
 // StopServerByServerNameContext is [JupyterHubService.StopServerByServerName] with a context.
 func (service *JupyterHubService) StopServerByServerNameContext(ctx context.Context, username string, serverName string, params ...JupyterHubStopServerByServerNameParams) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/servers/{server_name}", arguments: []any{username, serverName}, query: first(params)}, nil)
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/jupyterhub/users/{username}/servers/{server_name}", arguments: []any{username, serverName}, params: first(params)}, nil)
 }
 
 // JupyterHubWatchProgressParams are what [JupyterHubService.WatchProgress] may be told. What is zero is not said.
@@ -1889,7 +1925,7 @@ func (service *JupyterHubService) WatchProgress(username string, params ...Jupyt
 
 // WatchProgressContext is [JupyterHubService.WatchProgress] with a context.
 func (service *JupyterHubService) WatchProgressContext(ctx context.Context, username string, params ...JupyterHubWatchProgressParams) iter.Seq2[Progress, error] {
-	return stream[Progress](ctx, service.connection, request{method: "GET", path: "/api/jupyterhub/users/{username}/server/progress", arguments: []any{username}, query: first(params)})
+	return stream[Progress](ctx, service.connection, request{method: "GET", path: "/api/jupyterhub/users/{username}/server/progress", arguments: []any{username}, params: first(params)})
 }
 
 // WatchProgressByServerName: follows the start of a server until it is ready or has failed, for at most half an hour.
@@ -1936,7 +1972,7 @@ func (service *SaltService) ListMinions(params ...SaltListMinionsParams) (*ListM
 // ListMinionsContext is [SaltService.ListMinions] with a context.
 func (service *SaltService) ListMinionsContext(ctx context.Context, params ...SaltListMinionsParams) (*ListMinionsResponse, error) {
 	var result ListMinionsResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/saltstack/minions", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/saltstack/minions", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2068,7 +2104,7 @@ func (service *WebhooksService) List(params ...WebhooksListParams) (*ListWebhook
 // ListContext is [WebhooksService.List] with a context.
 func (service *WebhooksService) ListContext(ctx context.Context, params ...WebhooksListParams) (*ListWebhooksResponse, error) {
 	var result ListWebhooksResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2149,6 +2185,12 @@ func (service *WebhooksService) UpdateContext(ctx context.Context, id string, bo
 	return &result, nil
 }
 
+// WebhooksDeleteParams are what [WebhooksService.Delete] may be told. What is zero is not said.
+type WebhooksDeleteParams struct {
+	// With `return=representation` the answer is 200 with a body.
+	Prefer string `header:"Prefer"`
+}
+
 // Delete: ends a subscription.
 //
 // What was not delivered is not delivered any more.
@@ -2156,13 +2198,13 @@ func (service *WebhooksService) UpdateContext(ctx context.Context, id string, bo
 // Errors: NOT_FOUND.
 //
 // Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
-func (service *WebhooksService) Delete(id string) error {
-	return service.DeleteContext(context.Background(), id)
+func (service *WebhooksService) Delete(id string, params ...WebhooksDeleteParams) error {
+	return service.DeleteContext(context.Background(), id, params...)
 }
 
 // DeleteContext is [WebhooksService.Delete] with a context.
-func (service *WebhooksService) DeleteContext(ctx context.Context, id string) error {
-	return service.connection.do(ctx, request{method: "DELETE", path: "/api/webhooks/{id}", arguments: []any{id}}, nil)
+func (service *WebhooksService) DeleteContext(ctx context.Context, id string, params ...WebhooksDeleteParams) error {
+	return service.connection.do(ctx, request{method: "DELETE", path: "/api/webhooks/{id}", arguments: []any{id}, params: first(params)}, nil)
 }
 
 // Test: sends an event of type webhook.test now, once, and answers what became of it.
@@ -2209,7 +2251,7 @@ func (service *WebhooksService) ListDeliveries(id string, params ...WebhooksList
 // ListDeliveriesContext is [WebhooksService.ListDeliveries] with a context.
 func (service *WebhooksService) ListDeliveriesContext(ctx context.Context, id string, params ...WebhooksListDeliveriesParams) (*ListDeliveriesResponse, error) {
 	var result ListDeliveriesResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks/{id}/deliveries", arguments: []any{id}, query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/webhooks/{id}/deliveries", arguments: []any{id}, params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2275,7 +2317,7 @@ func (service *MonitoringService) GetSystemMetrics(params ...MonitoringGetSystem
 // GetSystemMetricsContext is [MonitoringService.GetSystemMetrics] with a context.
 func (service *MonitoringService) GetSystemMetricsContext(ctx context.Context, params ...MonitoringGetSystemMetricsParams) (*MonitoringSystemMetrics, error) {
 	var result MonitoringSystemMetrics
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/metrics", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/metrics", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2312,14 +2354,14 @@ type MonitoringQueryHistoryParams struct {
 // UNAVAILABLE and DEADLINE_EXCEEDED when a Prometheus keeps the history and does not answer.
 //
 // Needs a person's token, of any role. Counts towards the general limit.
-func (service *MonitoringService) QueryHistory(params ...MonitoringQueryHistoryParams) (*History, error) {
-	return service.QueryHistoryContext(context.Background(), params...)
+func (service *MonitoringService) QueryHistory(params MonitoringQueryHistoryParams) (*History, error) {
+	return service.QueryHistoryContext(context.Background(), params)
 }
 
 // QueryHistoryContext is [MonitoringService.QueryHistory] with a context.
-func (service *MonitoringService) QueryHistoryContext(ctx context.Context, params ...MonitoringQueryHistoryParams) (*History, error) {
+func (service *MonitoringService) QueryHistoryContext(ctx context.Context, params MonitoringQueryHistoryParams) (*History, error) {
 	var result History
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/history", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/monitoring/history", params: params}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2406,7 +2448,7 @@ func (service *SlurmService) ListJobs(params ...SlurmListJobsParams) (*ListJobsR
 // ListJobsContext is [SlurmService.ListJobs] with a context.
 func (service *SlurmService) ListJobsContext(ctx context.Context, params ...SlurmListJobsParams) (*ListJobsResponse, error) {
 	var result ListJobsResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2480,7 +2522,7 @@ func (service *SlurmService) GetJob(jobID int64, params ...SlurmGetJobParams) (*
 // GetJobContext is [SlurmService.GetJob] with a context.
 func (service *SlurmService) GetJobContext(ctx context.Context, jobID int64, params ...SlurmGetJobParams) (*Job, error) {
 	var result Job
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2512,7 +2554,7 @@ func (service *SlurmService) CancelJob(jobID int64, params ...SlurmCancelJobPara
 // CancelJobContext is [SlurmService.CancelJob] with a context.
 func (service *SlurmService) CancelJobContext(ctx context.Context, jobID int64, params ...SlurmCancelJobParams) (*Job, error) {
 	var result Job
-	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/slurm/jobs/{job_id}", arguments: []any{jobID}, params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2541,7 +2583,7 @@ func (service *SlurmService) ListNodes(params ...SlurmListNodesParams) (*SlurmLi
 // ListNodesContext is [SlurmService.ListNodes] with a context.
 func (service *SlurmService) ListNodesContext(ctx context.Context, params ...SlurmListNodesParams) (*SlurmListNodesResponse, error) {
 	var result SlurmListNodesResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/nodes", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/slurm/nodes", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
@@ -2580,7 +2622,7 @@ func (service *GPUsService) List(params ...GPUsListParams) (*ListGPUsResponse, e
 // ListContext is [GPUsService.List] with a context.
 func (service *GPUsService) ListContext(ctx context.Context, params ...GPUsListParams) (*ListGPUsResponse, error) {
 	var result ListGPUsResponse
-	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpus", query: first(params)}, &result); err != nil {
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/gpus", params: first(params)}, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil

@@ -20,13 +20,17 @@ const (
 	longestLine = 16 << 20
 )
 
-var errStopped = errors.New("the consumer has enough")
+var (
+	errStopped = errors.New("the consumer has enough")
+	errEnded   = fmt.Errorf("%w: the stream ended", ErrConnection)
+)
 
 // Calls an operation that answers with message after message. It holds a connection until the end of the loop.
 func stream[T any](ctx context.Context, connection *connection, request request) iter.Seq2[T, error] {
 	request.accept = streamTypes
 	return func(yield func(T, error) bool) {
 		request := request
+		eachMember(request.params, "header", request.noteParameter)
 		attempt, hasBegun := 1, false
 		for {
 			err := messages(ctx, connection, &request, func(content []byte) error {
@@ -40,6 +44,9 @@ func stream[T any](ctx context.Context, connection *connection, request request)
 				}
 				return nil
 			})
+			if err == nil && request.isEndless() {
+				err = errEnded
+			}
 			if err == nil || errors.Is(err, errStopped) {
 				return
 			}
@@ -52,6 +59,20 @@ func stream[T any](ctx context.Context, connection *connection, request request)
 			attempt++
 		}
 	}
+}
+
+// Takes up a header in which the caller says where to go on.
+func (request *request) noteParameter(key, value string) {
+	if request.resumable && key == "Last-Event-ID" {
+		request.lastEventID = value
+	}
+}
+
+// Whether a stream that ends without an error was cut off: one that goes on for ever, unless it was asked for what is there already.
+func (request *request) isEndless() (endless bool) {
+	endless = request.resumable
+	eachMember(request.params, "query", func(key, _ string) { endless = endless && key != "once" })
+	return endless
 }
 
 // Hands on the messages of one connection, and remembers the last one.
@@ -67,12 +88,10 @@ func messages(ctx context.Context, connection *connection, request *request, tak
 	defer response.Body.Close()
 	requestID := response.Header.Get("X-Request-Id")
 	if !isSuccess(response) {
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			return idleError(ctx, transportError(ctx, err))
-		}
-		return errorFromResponse(response, body)
+		_, err := connection.read(ctx, request, response)
+		return idleError(ctx, err)
 	}
+	connection.show(request, response, nil)
 	lines := bufio.NewScanner(awake{response.Body, idle, connection.idleTimeout})
 	lines.Buffer(nil, longestLine)
 	err = eachLine(response, requestID, lines, request, take)

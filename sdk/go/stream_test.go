@@ -37,7 +37,7 @@ func TestEventsComeInWhateverPieces(t *testing.T) {
 		}
 		fake := newFake(t)
 		fake.tell(fake.streams("ends", pieces...))
-		events := must[[]Event](t)(collect(fake.client().Events.Watch()))
+		events := must[[]Event](t)(collect(fake.client().Events.Watch(EventsWatchParams{Once: true})))
 		equal(t, cursors(events), []string{"1", "2", "3"})
 	}
 }
@@ -51,7 +51,7 @@ func TestEventsGoOnWhereTheConnectionBroke(t *testing.T) {
 		says(http.StatusServiceUnavailable, ""),
 		fake.streams("ends", eventText(5)),
 	)
-	events := must[[]Event](t)(collect(fake.client().Events.Watch(EventsWatchParams{Cursor: "0"})))
+	events := must[[]Event](t)(collect(fake.client().Events.Watch(EventsWatchParams{Cursor: "0", Once: true})))
 	equal(t, cursors(events), []string{"1", "2", "3", "4", "5"})
 	var seen []string
 	for _, asked := range fake.seen() {
@@ -63,7 +63,7 @@ func TestEventsGoOnWhereTheConnectionBroke(t *testing.T) {
 func TestAnIteratorCanBeUsedAgain(t *testing.T) {
 	fake := newFake(t)
 	fake.tell(fake.streams("ends", eventText(1)))
-	events := fake.client().Events.Watch()
+	events := fake.client().Events.Watch(EventsWatchParams{Once: true})
 	equal(t, len(must[[]Event](t)(collect(events))), 1)
 	equal(t, len(must[[]Event](t)(collect(events))), 1)
 	equal(t, fake.seen()[1].header.Get("Last-Event-Id"), "")
@@ -105,9 +105,29 @@ func TestAServerThatStaysAway(t *testing.T) {
 	}
 	equal(t, len(fake.seen()), 5)
 	fake.tell(fake.streams("breaks", eventText(1)), says(http.StatusGone, `{"error": "too old", "code": "CursorExpired"}`))
-	if _, err := collect(fake.client().Events.Watch()); !errors.Is(err, ErrGone) {
+	if _, err := collect(fake.client().Events.Watch()); !errors.Is(err, ErrCursorExpired) || !errors.Is(err, ErrGone) {
 		t.Error(err)
 	}
+}
+
+func TestEventsGoOnWhereTheStreamEnded(t *testing.T) {
+	// A proxy that ends an idle connection does it like a server that has said everything.
+	expired := "event: error\ndata: {\"error\": \"begin anew\", \"code\": \"CursorExpired\"}\n\n"
+	fake := newFake(t)
+	fake.tell(fake.streams("ends", eventText(1)), fake.streams("ends", eventText(2)), fake.streams("ends", expired))
+	events, err := collect(fake.client().Events.Watch(EventsWatchParams{LastEventID: "0"}))
+	equal(t, cursors(events), []string{"1", "2"})
+	if !errors.Is(err, ErrCursorExpired) || !strings.Contains(err.Error(), "begin anew") {
+		t.Error(err)
+	}
+	for at, asked := range fake.seen() {
+		equal(t, asked.header.Get("Last-Event-Id"), fmt.Sprint(at))
+	}
+	fake.tell(fake.streams("ends", eventText(1)), fake.streams("ends"))
+	if _, err := collect(fake.client().Events.Watch()); !errors.Is(err, ErrConnection) {
+		t.Error(err)
+	}
+	equal(t, len(fake.seen()), 5)
 }
 
 func TestAStreamThatNeverBeganIsTriedAgain(t *testing.T) {
@@ -127,7 +147,7 @@ func TestStreamsOutliveTheTimeoutOfCalls(t *testing.T) {
 		}
 	})
 	client := fake.client(WithTimeout(60*time.Millisecond), WithIdleTimeout(10*time.Second))
-	equal(t, len(must[[]Event](t)(collect(client.Events.Watch()))), 4)
+	equal(t, len(must[[]Event](t)(collect(client.Events.Watch(EventsWatchParams{Once: true})))), 4)
 }
 
 func TestLinesOfAServerWithoutEvents(t *testing.T) {

@@ -12,7 +12,7 @@ type APIToken struct {
 	// The token's id, not secret.
 	ID string `json:"id"`
 	// The token, for `Authorization: Bearer`; only in the answer that made it.
-	Token string `json:"token"`
+	Token string `json:"token" secret:"true"`
 	// What it is for.
 	Name string `json:"name"`
 	// The most it may do.
@@ -25,6 +25,11 @@ type APIToken struct {
 	CreatedAt time.Time `json:"created_at"`
 	// When it was last used, to the minute.
 	LastUsedAt time.Time `json:"last_used_at"`
+}
+
+// String shows all but secrets.
+func (value APIToken) String() string {
+	return withoutSecrets(value)
 }
 
 // A person.
@@ -48,21 +53,31 @@ type Account struct {
 // Credentials.
 type AccountLoginRequest struct {
 	// The user name.
-	Username string `json:"username,omitzero"`
+	Username string `json:"username"`
 	// The password.
-	Password string `json:"password,omitzero"`
+	Password string `json:"password" secret:"true"`
+}
+
+// String shows all but secrets.
+func (value AccountLoginRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // A new user.
 type AccountRegisterRequest struct {
 	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
-	Username string `json:"username,omitzero"`
+	Username string `json:"username"`
 	// An e-mail address of at most 254 characters, unique without regard to case; may be left out.
 	Email string `json:"email,omitzero"`
 	// 8 to 256 bytes; well-known pairs of name and password are refused.
-	Password string `json:"password,omitzero"`
+	Password string `json:"password" secret:"true"`
 	// Ignored unless an administrator calls; then as of CreateUser.
 	Role string `json:"role,omitzero"`
+}
+
+// String shows all but secrets.
+func (value AccountRegisterRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // An event.
@@ -166,9 +181,14 @@ const (
 // Which password becomes which.
 type ChangePasswordRequest struct {
 	// The old password; not needed by an administrator for somebody else.
-	OldPassword *string `json:"old_password,omitzero"`
+	OldPassword string `json:"old_password,omitzero" secret:"true"`
 	// The new password: 8 to 256 bytes.
-	NewPassword *string `json:"new_password,omitzero"`
+	NewPassword string `json:"new_password" secret:"true"`
+}
+
+// String shows all but secrets.
+func (value ChangePasswordRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // It is done.
@@ -355,7 +375,7 @@ type Container struct {
 // An API token to make.
 type CreateAPITokenRequest struct {
 	// What it is for: 1 to 64 printable characters, unique among the caller's.
-	Name string `json:"name,omitzero"`
+	Name string `json:"name"`
 	// The most it may do: a role that is not above the caller's; the caller's own when left out.
 	Role string `json:"role,omitzero"`
 	// Seconds until it expires: default 2592000 (30 days), at most 31536000 (a year).
@@ -392,9 +412,9 @@ type CreateClaimRequest struct {
 // A container to make.
 type CreateContainerByNodeIDRequest struct {
 	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
-	ClaimID string `json:"claim_id,omitzero"`
+	ClaimID string `json:"claim_id"`
 	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
-	Image string `json:"image,omitzero"`
+	Image string `json:"image"`
 	// How many GPUs it gets; 0 is valid.
 	GPUCount int `json:"gpu_count,omitzero"`
 	// Ports to open on the machine.
@@ -418,9 +438,9 @@ type CreateContainerRequest struct {
 	// The node; see the service.
 	NodeID string `json:"node_id,omitzero"`
 	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
-	ClaimID string `json:"claim_id,omitzero"`
+	ClaimID string `json:"claim_id"`
 	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
-	Image string `json:"image,omitzero"`
+	Image string `json:"image"`
 	// How many GPUs it gets; 0 is valid.
 	GPUCount int `json:"gpu_count,omitzero"`
 	// Ports to open on the machine.
@@ -448,7 +468,7 @@ type CreateContainerResponse struct {
 // A new host. What an agent reports later takes the place of totals and versions.
 type CreateHostRequest struct {
 	// 1 to 128 printable characters, unique without regard to case.
-	Name string `json:"name,omitzero"`
+	Name string `json:"name"`
 	// An IPv4 or IPv6 address; may be left out.
 	IPAddress string `json:"ip_address,omitzero"`
 	// `linux` or `windows`; `linux` when left out.
@@ -476,7 +496,12 @@ type CreateHostResponse struct {
 	// Where it stands.
 	Status HostStatus `json:"status"`
 	// The agent token; only in this answer.
-	AgentToken string `json:"agent_token"`
+	AgentToken string `json:"agent_token" secret:"true"`
+}
+
+// String shows all but secrets.
+func (value CreateHostResponse) String() string {
+	return withoutSecrets(value)
 }
 
 // A join token to make.
@@ -492,17 +517,17 @@ type CreateJoinTokenRequest struct {
 // A new machine.
 type CreateMachineRequest struct {
 	// 1 to 128 printable characters, unique without regard to case.
-	Name string `json:"name,omitzero"`
+	Name string `json:"name"`
 	// An IPv4 or IPv6 address or a host name.
-	IPAddress string `json:"ip_address,omitzero"`
+	IPAddress string `json:"ip_address"`
 	// An address or host name; may be left out.
 	InternalAddress string `json:"internal_address,omitzero"`
 	// The user to log in as: 1 to 32 characters of a Unix user name.
-	User string `json:"user,omitzero"`
+	User string `json:"user"`
 	// At most 1024 bytes. It is sealed and never shown. A password or a private key is needed.
-	Password string `json:"password,omitzero"`
+	Password string `json:"password,omitzero" secret:"true"`
 	// What it is for.
-	Role MachineRole `json:"role,omitzero"`
+	Role MachineRole `json:"role"`
 	// A relative or absolute path of at most 1024 bytes without `..`; may be left out.
 	ArtifactPath string `json:"artifact_path,omitzero"`
 	// At most 512 characters; may be left out.
@@ -515,29 +540,39 @@ type CreateMachineRequest struct {
 	SSHPort int `json:"ssh_port,omitzero"`
 	// A private key as OpenSSH or PEM writes it, without a passphrase; at most 16 KiB. It is sealed and never shown. It is tried
 	// before the password.
-	PrivateKey string `json:"private_key,omitzero"`
+	PrivateKey string `json:"private_key,omitzero" secret:"true"`
 	// The host key to expect, as OpenSSH writes it; the first one seen when left out.
 	HostKey string `json:"host_key,omitzero"`
+}
+
+// String shows all but secrets.
+func (value CreateMachineRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // A new user.
 type CreateUserRequest struct {
 	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
-	Username string `json:"username,omitzero"`
+	Username string `json:"username"`
 	// An e-mail address of at most 254 characters, unique without regard to case; may be left out.
 	Email string `json:"email,omitzero"`
 	// 8 to 256 bytes; well-known pairs of name and password are refused.
-	Password string `json:"password,omitzero"`
+	Password string `json:"password" secret:"true"`
 	// `admin`, `operator`, `user` or `readonly`; `user` when left out.
 	Role string `json:"role,omitzero"`
+}
+
+// String shows all but secrets.
+func (value CreateUserRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // Who wants what.
 type CreateWebhookRequest struct {
 	// `https://` or `http://`, at most 2,048 characters, without user and password.
-	URL string `json:"url,omitzero"`
+	URL string `json:"url"`
 	// Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all. Those of the audit log are not sent.
-	Events []string `json:"events,omitzero"`
+	Events []string `json:"events"`
 	// The secret of the signatures: 8 to 256 characters, or `whsec_` and 24 to 64 bytes in base64. A random one when empty.
 	Secret string `json:"secret,omitzero"`
 	// A note, at most 256 characters.
@@ -605,9 +640,9 @@ const (
 // A state to apply.
 type DeployRequest struct {
 	// Which minions; at most 1,024 characters.
-	Target string `json:"target,omitzero"`
+	Target string `json:"target"`
 	// The state, a dotted name of at most 256 characters.
-	State string `json:"state,omitzero"`
+	State string `json:"state"`
 	// Only say what would change.
 	Test bool `json:"test,omitzero"`
 	// Pillar for this run.
@@ -663,9 +698,9 @@ type Event struct {
 // A function to run.
 type ExecuteRequest struct {
 	// Which minions; at most 1,024 characters.
-	Target string `json:"target,omitzero"`
+	Target string `json:"target"`
 	// What to run, a function of the allow-list.
-	Function string `json:"function,omitzero"`
+	Function string `json:"function"`
 	// Its positional arguments, at most 64. A text like `name=value` is refused, for Salt takes it for a named argument. Whole
 	// numbers are sent as integers.
 	Args []any `json:"args,omitzero"`
@@ -1010,11 +1045,11 @@ type JoinToken struct {
 	// The token's id, not secret.
 	ID string `json:"id"`
 	// The token; only in the answer that made it.
-	Token string `json:"token"`
+	Token string `json:"token" secret:"true"`
 	// The SHA-256 of the control plane's CA certificate, `sha256:<hex>`, which the agent pins.
 	CaHash string `json:"ca_hash"`
 	// The command that joins a machine; only in the answer that made the token.
-	Command string `json:"command"`
+	Command string `json:"command" secret:"true"`
 	// When it expires.
 	ExpiresAt time.Time `json:"expires_at"`
 	// How many machines may join with it; 0 for any number.
@@ -1027,10 +1062,15 @@ type JoinToken struct {
 	Description string `json:"description"`
 }
 
+// String shows all but secrets.
+func (value JoinToken) String() string {
+	return withoutSecrets(value)
+}
+
 // A user to add.
 type JupyterHubCreateUserRequest struct {
 	// The name, at most 64 characters: letters, digits, `-`, `_`, `.` and `@`.
-	Username string `json:"username,omitzero"`
+	Username string `json:"username"`
 	// Whether they administrate the hub.
 	Admin bool `json:"admin,omitzero"`
 }
@@ -1289,17 +1329,27 @@ func (page *ListWebhooksResponse) contents() ([]Webhook, int, int) {
 // Credentials.
 type LoginRequest struct {
 	// The user name.
-	Username string `json:"username,omitzero"`
+	Username string `json:"username"`
 	// The password.
-	Password string `json:"password,omitzero"`
+	Password string `json:"password" secret:"true"`
+}
+
+// String shows all but secrets.
+func (value LoginRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // A token and whom it stands for.
 type LoginResponse struct {
 	// A JWT for `Authorization: Bearer`.
-	Token string `json:"token"`
+	Token string `json:"token" secret:"true"`
 	// The user.
 	User *User `json:"user"`
+}
+
+// String shows all but secrets.
+func (value LoginResponse) String() string {
+	return withoutSecrets(value)
 }
 
 // It is done.
@@ -1657,7 +1707,7 @@ type PortMappingInput struct {
 	// Port on the machine, 1 to 65535; 0 lets the agent choose.
 	HostPort int `json:"host_port,omitzero"`
 	// Port in the container, 1 to 65535.
-	ContainerPort int `json:"container_port,omitzero"`
+	ContainerPort int `json:"container_port"`
 	// `tcp` (also when empty) or `udp`.
 	Protocol string `json:"protocol,omitzero"`
 }
@@ -1679,13 +1729,18 @@ type Progress struct {
 // A token to exchange.
 type RefreshRequest struct {
 	// The old token.
-	Token string `json:"token,omitzero"`
+	Token string `json:"token" secret:"true"`
+}
+
+// String shows all but secrets.
+func (value RefreshRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // A machine that announces itself.
 type RegisterNodeRequest struct {
 	// 1 to 253 characters of a host name.
-	Hostname string `json:"hostname,omitzero"`
+	Hostname string `json:"hostname"`
 	// A stable id of the machine, at most 128 characters. With it, registering again answers the same node while that is
 	// `Pending`.
 	MachineID string `json:"machine_id,omitzero"`
@@ -1700,9 +1755,14 @@ type RegisterNodeResponse struct {
 // A new user.
 type RegisterRequest struct {
 	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
-	Username string `json:"username,omitzero"`
+	Username string `json:"username"`
 	// 8 to 256 bytes; well-known pairs of name and password are refused.
-	Password string `json:"password,omitzero"`
+	Password string `json:"password" secret:"true"`
+}
+
+// String shows all but secrets.
+func (value RegisterRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // How a host is doing.
@@ -1772,7 +1832,7 @@ type RolePolicy struct {
 // What a role allows. Both fields absent: no GPU at all.
 type RolePolicyInput struct {
 	// No limits.
-	AllowAll *bool `json:"allow_all,omitzero"`
+	AllowAll bool `json:"allow_all,omitzero"`
 	// The most GPUs that all live claims of one user may ask for together. Ignored under `allow_all`.
 	MaxGPUCount *int `json:"max_gpu_count,omitzero"`
 }
@@ -1816,27 +1876,32 @@ const (
 // A token and whom it stands for.
 type Session struct {
 	// A JWT for `Authorization: Bearer`.
-	Token string `json:"token"`
+	Token string `json:"token" secret:"true"`
 	// Seconds until it expires.
 	ExpiresIn int64 `json:"expires_in"`
 	// The user.
 	User *Account `json:"user"`
 }
 
+// String shows all but secrets.
+func (value Session) String() string {
+	return withoutSecrets(value)
+}
+
 // A status to set.
 type SetMachineStatusRequest struct {
 	// `available`, `unavailable`, `maintenance` or `error`.
-	Status *MachineStatus `json:"status,omitzero"`
+	Status MachineStatus `json:"status"`
 	// Why, at most 500 characters.
-	Message *string `json:"message,omitzero"`
+	Message string `json:"message,omitzero"`
 }
 
 // A maintenance.
 type SetMaintenanceRequest struct {
 	// Why, at most 200 characters.
-	Reason *string `json:"reason,omitzero"`
+	Reason string `json:"reason,omitzero"`
 	// What happens to the claims that are there; `keep` when left out.
-	Claims *MaintenanceClaims `json:"claims,omitzero"`
+	Claims MaintenanceClaims `json:"claims,omitzero"`
 }
 
 // Equal GPUs of a node.
@@ -1916,7 +1981,7 @@ type SubmitJobRequest struct {
 	// How many tasks; Slurm's default when 0.
 	Ntasks int `json:"ntasks,omitzero"`
 	// The script with its `#!` line, at most 256 KiB, without NUL. It goes to Slurm as it is; nothing here runs it.
-	Script string `json:"script,omitzero"`
+	Script string `json:"script"`
 	// CPUs of each task; Slurm's default when 0.
 	CPUsPerTask int `json:"cpus_per_task,omitzero"`
 	// Memory on each node in MiB; Slurm's default when 0.
@@ -1988,7 +2053,12 @@ const (
 // A token for trying things out.
 type TestToken struct {
 	// A JWT for `Authorization: Bearer`.
-	Token string `json:"token"`
+	Token string `json:"token" secret:"true"`
+}
+
+// String shows all but secrets.
+func (value TestToken) String() string {
+	return withoutSecrets(value)
 }
 
 // What changes. Fields that are left out stay.
@@ -2008,32 +2078,37 @@ type UpdateHostRequest struct {
 // What becomes of a machine.
 type UpdateMachineRequest struct {
 	// 1 to 128 printable characters, unique without regard to case.
-	Name *string `json:"name,omitzero"`
+	Name string `json:"name"`
 	// An IPv4 or IPv6 address or a host name.
-	IPAddress *string `json:"ip_address,omitzero"`
+	IPAddress string `json:"ip_address"`
 	// An address or host name; may be left out.
-	InternalAddress *string `json:"internal_address,omitzero"`
+	InternalAddress string `json:"internal_address,omitzero"`
 	// The user to log in as.
-	User *string `json:"user,omitzero"`
+	User string `json:"user"`
 	// A new password; the old one stays when left out.
-	Password *string `json:"password,omitzero"`
+	Password string `json:"password,omitzero" secret:"true"`
 	// What it is for.
-	Role *MachineRole `json:"role,omitzero"`
+	Role MachineRole `json:"role"`
 	// A path of at most 1024 bytes without `..`; may be left out.
-	ArtifactPath *string `json:"artifact_path,omitzero"`
+	ArtifactPath string `json:"artifact_path,omitzero"`
 	// At most 512 characters; may be left out.
-	ImageRepo *string `json:"image_repo,omitzero"`
+	ImageRepo string `json:"image_repo,omitzero"`
 	// A host with an optional port; may be left out.
-	RegistryAddress *string `json:"registry_address,omitzero"`
+	RegistryAddress string `json:"registry_address,omitzero"`
 	// Keys and values by the rules of Kubernetes labels; at most 64.
 	Labels map[string]string `json:"labels,omitzero"`
 	// The port of SSH; 22 when left out.
-	SSHPort *int `json:"ssh_port,omitzero"`
+	SSHPort int `json:"ssh_port,omitzero"`
 	// A new private key; the old one stays when left out.
-	PrivateKey *string `json:"private_key,omitzero"`
+	PrivateKey string `json:"private_key,omitzero" secret:"true"`
 	// The host key to expect. When left out, the pinned one stays, unless address or port change: then the next one seen is
 	// pinned.
-	HostKey *string `json:"host_key,omitzero"`
+	HostKey string `json:"host_key,omitzero"`
+}
+
+// String shows all but secrets.
+func (value UpdateMachineRequest) String() string {
+	return withoutSecrets(value)
 }
 
 // What changes.
@@ -2047,15 +2122,15 @@ type UpdateUserRequest struct {
 // What it is to be.
 type UpdateWebhookRequest struct {
 	// As of subscribing.
-	URL *string `json:"url,omitzero"`
+	URL string `json:"url"`
 	// As of subscribing.
-	Events []string `json:"events,omitzero"`
+	Events []string `json:"events"`
 	// The present one stays when empty.
-	Secret *string `json:"secret,omitzero"`
+	Secret string `json:"secret,omitzero"`
 	// As of subscribing.
-	Description *string `json:"description,omitzero"`
+	Description string `json:"description,omitzero"`
 	// Whether events are not sent. What happens meanwhile is not sent later.
-	Paused *bool `json:"paused,omitzero"`
+	Paused bool `json:"paused,omitzero"`
 }
 
 // A person.

@@ -18,6 +18,7 @@ on_both_databases!(
     credentials_that_are_missing_or_wrong_are_refused_everywhere,
     bad_bodies_are_refused_everywhere,
     bad_fields_are_refused_everywhere,
+    what_the_document_requires_is_what_the_server_requires,
     bad_queries_are_refused_everywhere,
     ids_of_other_kinds_name_nothing,
 );
@@ -128,6 +129,23 @@ impl Operation<'_> {
         let mut body = example.cloned().unwrap_or_default();
         body.insert(key.to_owned(), value);
         Json::Object(body)
+    }
+
+    /// The members of its body that the document requires, and those of its query.
+    fn required(&self) -> (Vec<&str>, Vec<&str>) {
+        let body = self.item.pointer("/requestBody/content/application~1json/schema").map(|body| self.contract.schema(body));
+        let in_body = body.and_then(|body| body["required"].as_array()).map(Vec::as_slice).unwrap_or_default();
+        let parameters = self.item["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let in_query = parameters.iter().filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
+        (in_body.iter().filter_map(Json::as_str).collect(), in_query.map(|parameter| text(parameter, "name")).collect())
+    }
+
+    /// A body of these members, with their examples.
+    fn body_of(&self, keys: &[&str]) -> Option<String> {
+        let example = self.item.pointer("/requestBody/content/application~1json/example");
+        self.fields()?;
+        let member = |key: &&str| (str::to_owned(key), example.map_or(Json::Null, |example| example[*key].clone()));
+        Some(Json::Object(keys.iter().map(member).collect()).to_string())
     }
 
     /// The types a schema names.
@@ -257,6 +275,41 @@ async fn bad_fields_are_refused_everywhere(plane: &Plane) {
         }
     }
     assert!(changes(plane).await - before <= made);
+}
+
+async fn what_the_document_requires_is_what_the_server_requires(plane: &Plane) {
+    let contract = Contract::of(plane).await;
+    let admin = plane.as_admin();
+    // One of several members must be there, which `required` does not say.
+    let alternatives = [("/api/gpu-claims", "spec: must be given"), ("/api/v1/machines", "password: must be given")];
+    let mut required = 0;
+    for operation in contract.operations().iter().filter(|operation| operation.is_for_people()) {
+        let ((in_body, in_query), path) = (operation.required(), operation.path(None));
+        for key in &in_body {
+            let without = operation.body_with(key, Json::Null).to_string();
+            let answer = operation.send(&admin, &path, Some(without)).await;
+            let name = format!("{} without `{key}`: {} {}", operation.name(), answer.status, answer.text);
+            operation.check(&format!("no `{key}`"), &answer);
+            // Who has no Slurm does not look at its jobs.
+            let is_named = [400, 422].contains(&answer.status) && answer.text.contains(key);
+            assert!(is_named || is_not_configured(&answer), "{name}");
+            required += 1;
+        }
+        for key in in_query {
+            let answer = operation.send(&admin, &path, None).await;
+            assert_eq!(answer.status, 400, "{} without `{key}`: {}", operation.name(), answer.text);
+            assert!(answer.text.contains(key), "{}", answer.text);
+            required += 1;
+        }
+        if operation.fields().is_some() {
+            let answer = operation.send(&admin, &path, operation.body_of(&in_body)).await;
+            operation.check("what is required alone", &answer);
+            let name = format!("{} with what is required alone: {} {}", operation.name(), answer.status, answer.text);
+            let is_alternative = |(path, said): &(&str, &str)| operation.path == *path && answer.text.contains(said);
+            assert!(!answer.text.contains("must be given") || alternatives.iter().any(is_alternative), "{name}");
+        }
+    }
+    assert!(required > 25, "{required}");
 }
 
 async fn bad_queries_are_refused_everywhere(plane: &Plane) {

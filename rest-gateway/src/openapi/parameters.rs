@@ -9,7 +9,7 @@ use super::{
 };
 use crate::transcode::table::{
     Shape,
-    options::{is_inline, key_of},
+    options::{is_inline, is_required, key_of},
     shape,
 };
 
@@ -65,6 +65,7 @@ fn collect(
             Some((Shape::Struct | Shape::Value | Shape::ListValue, _)) => {}
             Some((Shape::Timestamp | Shape::Duration | Shape::FieldMask | Shape::Wrapper, _)) | None => {
                 let parameter = Object::default().with("name", name).with("in", "query");
+                let parameter = if is_required(&field) && prefix.is_empty() { parameter.with("required", true) } else { parameter };
                 let schema = schemas.value(&field, Direction::Request);
                 parameters.push(described(parameter, &field, schema, schemas).into());
             }

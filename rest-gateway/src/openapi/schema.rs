@@ -1,7 +1,7 @@
 //! JSON Schemas of messages and enums, as the transcoder reads and writes them.
 //!
-//! An answer holds all of its members, a request those that its sender wants to give. A message that occurs in both has
-//! therefore two schemas, of which that of requests ends in `Input`.
+//! An answer holds all of its members, a request those that are required and those that its sender wants to give. A message
+//! that occurs in both has therefore two schemas, of which that of requests ends in `Input`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::transcode::table::{
     Shape,
-    options::{is_inline, is_secret, key_of, words},
+    options::{is_inline, is_required, is_secret, key_of, words},
     shape,
 };
 
@@ -75,12 +75,17 @@ impl Schemas {
     pub(super) fn field(&mut self, field: &FieldDescriptor, direction: Direction) -> Object {
         let schema = self.value(field, direction);
         let in_oneof = field.containing_oneof().is_some_and(|oneof| !oneof.is_synthetic());
-        let is_nullable = direction == Direction::Answer && field.supports_presence() && !in_oneof;
+        let is_nullable = match direction {
+            Direction::Answer => field.supports_presence() && !in_oneof,
+            // Absent and zero are two things.
+            Direction::Request => field.containing_oneof().is_some_and(|oneof| oneof.is_synthetic()),
+        };
         let schema = if is_nullable { nullable(schema) } else { schema };
         let comment = self.comments.at(&field.parent_file(), field.path());
         let schema = schema.with_text("description", comment);
         let schema = match direction {
             Direction::Request if is_secret(field) => schema.with("writeOnly", true).with("format", "password"),
+            Direction::Answer if is_secret(field) => schema.with("format", "password"),
             Direction::Request | Direction::Answer => schema,
         };
         schema.with_some("examples", example::of_field(field).map(|example| vec![example]))
@@ -136,7 +141,11 @@ impl Schemas {
         for field in &fields {
             properties.push(key_of(field), self.field(field, direction));
         }
-        let required = properties.keys().zip(&fields).filter(|(_, field)| is_always_written(field));
+        let is_required = |field: &FieldDescriptor| match direction {
+            Direction::Answer => is_always_written(field),
+            Direction::Request => is_required(field),
+        };
+        let required = properties.keys().zip(&fields).filter(|(_, field)| is_required(field));
         let required = required.map(|(key, _)| key.to_owned()).collect::<Vec<_>>();
         for field in fields.iter().filter(|field| direction == Direction::Request && is_inline(field)) {
             self.inline(field, &mut properties);
@@ -146,7 +155,7 @@ impl Schemas {
         if !properties.is_empty() {
             schema.push("properties", properties);
         }
-        if direction == Direction::Answer && !required.is_empty() {
+        if !required.is_empty() {
             schema.push("required", required);
         }
         let exclusions = exclusions(message);

@@ -145,7 +145,24 @@ fn schemas_are_those_of_the_transcoder() {
     assert_eq!((request.get("required"), schema("ClaimSpecInput").get("required")), (None, None));
     let password = &schema("LoginRequest")["properties"]["password"];
     assert_eq!((&password["writeOnly"], &password["format"]), (&json!(true), &json!("password")));
+    assert_eq!(schema("Session")["properties"]["token"]["format"], "password");
     assert!(schema("UserService_UpdateUser_Body")["properties"].get("id").is_none(), "the path has it");
+}
+
+#[test]
+fn requests_say_what_they_must_hold() {
+    let document = contract();
+    let schema = |name: &str| &document["components"]["schemas"][name];
+    assert_eq!(schema("CreateMachineRequest")["required"], json!(["name", "ip_address", "user", "role"]));
+    assert_eq!(schema("UserService_ChangePassword_Body")["required"], json!(["new_password"]));
+    assert_eq!(schema("PortMappingInput")["required"], json!(["container_port"]));
+    let history = document["paths"]["/api/monitoring/history"]["get"]["parameters"].as_array().unwrap();
+    let required = history.iter().filter(|parameter| parameter["required"] == true).map(|parameter| &parameter["name"]);
+    assert!(required.eq([&json!("metric")]));
+    // Of these zero says something else than nothing.
+    assert_eq!(schema("RolePolicyInput")["properties"]["max_gpu_count"]["type"], json!(["integer", "null"]));
+    assert_eq!(schema("UserService_UpdateUser_Body")["properties"]["email"]["type"], json!(["string", "null"]));
+    assert_eq!(schema("CreateHostRequest")["properties"]["ip_address"]["type"], "string");
 }
 
 #[test]

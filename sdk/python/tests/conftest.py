@@ -25,6 +25,15 @@ def fake() -> Iterator[Fake]:
 
 
 @pytest.fixture
+def other(fake: Fake) -> Iterator[Fake]:
+    """Another server, which is not to be asked."""
+    server = Fake()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the clients have waited between attempts; they do not really."""
     waited: list[float] = []
@@ -45,7 +54,7 @@ class Face:
 
     def run(self, url: str, call: Any, **options: Any) -> Any:
         """What a call of a client gives: a value, or a list of what it iterates over."""
-        options.setdefault("token", "a token")
+        options.setdefault("token", "a-token")
         if self.is_async:
             return asyncio.run(self._run_async(url, call, options))
         with Client(url, **options) as client:

@@ -112,6 +112,18 @@ def hangs_up(exchange: Exchange) -> None:
     exchange.connection.close()
 
 
+def stops_half_way(exchange: Exchange) -> None:
+    """Promises more than it gives."""
+    exchange.start(200, 100)
+    exchange.wfile.write(b'{"id": ')
+    exchange.close_connection = True
+
+
+def echoes(exchange: Exchange) -> None:
+    """Answers with the last part of the path as id."""
+    says({"id": exchange.path.rpartition("/")[2]})(exchange)
+
+
 def greets(exchange: Exchange) -> None:
     """Answers in another protocol."""
     exchange.wfile.write(b"SSH-2.0-OpenSSH_9\r\n")

@@ -105,7 +105,7 @@ def test_requests_hold_what_is_given_and_nothing_else(face: Face, fake: Fake) ->
     assert second == {"spec": {"image": "busybox"}, "request_id": "mine"}
     assert (third["image"], third["onNodeLoss"]) == ("busybox", "keep")
     assert len(third["request_id"]) == 36
-    assert fake.asked[0].headers["authorization"] == "Bearer a token"
+    assert fake.asked[0].headers["authorization"] == "Bearer a-token"
     assert fake.asked[0].headers["user-agent"].startswith("aiinfra-python/")
 
 

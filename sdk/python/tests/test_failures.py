@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from conftest import Face
-from fake import Fake, drips, greets, hangs_up, is_silent, says
+from fake import Fake, drips, echoes, greets, hangs_up, is_silent, says, stops_half_way, streams
 
 import aiinfra
 from aiinfra import ApiError, Client, ConnectionFailed, InvalidResponse, Retry, Timeout
@@ -79,11 +81,77 @@ def test_errors_without_a_word(face: Face, fake: Fake, once: Retry) -> None:
         face.run(fake.url, get, retry=once)
 
 
-def test_tokens_do_not_follow_redirects(face: Face, fake: Fake) -> None:
-    fake.tell(says("", 302, {"location": fake.url + "/elsewhere"}))
-    with pytest.raises(ApiError, match="302"):
+def test_reasons_of_a_newer_server_are_kept(face: Face, fake: Fake) -> None:
+    fake.tell(says({"error": "the moon is full", "code": "MoonIsFull", "phase": 4}, 409))
+    with pytest.raises(aiinfra.Conflict, match="the moon is full") as caught:
         face.run(fake.url, get)
-    assert len(fake.asked) == 1
+    assert caught.value.code == "MoonIsFull"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (says({"error": "there is nothing at this path", "code": "NotFound"}, 404), "there is nothing at this path"),
+        (says({"code": 404, "message": "there is nothing at this path", "data": None}, 404), "there is nothing at this path"),
+        (says({"error": "only GET is allowed here", "code": "MethodNotAllowed"}, 405), "only GET is allowed here"),
+        (says({"error": "it is not made yet", "code": "Unimplemented"}, 501), "it is not made yet"),
+        (says("<html>Not Found</html>", 404), "<html>"),
+        (says("", 404), "without a word"),
+    ],
+)
+def test_an_older_server_lacks_operations(face: Face, fake: Fake, answer: Any, said: str) -> None:
+    fake.tell(answer)
+    with pytest.raises(aiinfra.Unimplemented, match=f"^GET /api/gpu-claims/1 is not supported by this server: .*{said}"):
+        face.run(fake.url, get)
+    with pytest.raises(aiinfra.Unimplemented, match=r"^GET /api/gpu-claims/1/watch is not supported by this server"):
+        face.run(fake.url, lambda client: client.claims.watch("1"))
+    assert len(fake.asked) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_tokens_do_not_follow_redirects(face: Face, fake: Fake, other: Fake, status: int) -> None:
+    fake.tell(says("", status, {"location": other.url + "/api/gpu-claims/1"}))
+    with pytest.raises(ApiError, match=f"{status}"):
+        face.run(fake.url, get)
+    with pytest.raises(ApiError, match=f"{status}"):
+        face.run(fake.url, lambda client: client.claims.create(image="busybox"))
+    assert (len(fake.asked), len(other.asked)) == (2, 0)
+
+
+TOKEN = "a-token-that-nobody-shall-see"
+
+
+@pytest.mark.parametrize(
+    "answer", [hangs_up, greets, stops_half_way, says("<html>"), says({}, 401), says({"error": "no"}, 500), says("", 302)]
+)
+def test_tokens_are_not_shown(face: Face, fake: Fake, once: Retry, caplog: pytest.LogCaptureFixture, answer: Any) -> None:
+    caplog.set_level(logging.DEBUG)
+    fake.tell(answer)
+    with pytest.raises(aiinfra.Error) as caught:
+        face.run(fake.url, get, token=TOKEN, retry=once)
+    error: BaseException | None = caught.value
+    while error:
+        assert TOKEN not in f"{error} {error!r} {vars(error)}"
+        error = error.__cause__ or error.__context__
+    assert fake.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("token", [TOKEN + "\n", TOKEN + "\r\nx: y", TOKEN + " ", TOKEN + "ü", "\0" + TOKEN])
+def test_tokens_that_cannot_be_sent_are_not_shown(token: str) -> None:
+    with pytest.raises(ValueError, match="the token has characters") as caught:
+        Client("http://localhost", token=token)
+    assert TOKEN not in str(caught.value)
+
+
+def test_secrets_are_not_represented(fake: Fake) -> None:
+    fake.tell(says({"id": "1", "token": TOKEN, "name": "ci"}, 201))
+    with Client(fake.url.replace("//", "//me:hush@"), token=TOKEN) as client:
+        made = client.join_tokens.create()
+        assert made.token == TOKEN
+        assert TOKEN not in f"{client} {client!r} {client._connection.options} {made} {vars(client)}"
+        assert "hush" not in repr(client)
 
 
 def test_a_busy_server_is_given_the_time_it_asks_for(face: Face, fake: Fake, waits: list[float]) -> None:
@@ -97,6 +165,18 @@ def test_a_busy_server_has_done_nothing(face: Face, fake: Fake, waits: list[floa
     fake.tell(BUSY, says({"code": 0, "message": "", "data": {}}, 201))
     face.run(fake.url, lambda client: client.hosts.create(name="gpu-01"))
     assert len(waits) == 1
+
+
+def test_an_unavailable_server_may_have_done_it(face: Face, fake: Fake, waits: list[float]) -> None:
+    away = says({"error": "stopping", "code": "Unavailable"}, 503, {"retry-after": "7"})
+    fake.tell(away)
+    with pytest.raises(aiinfra.Unavailable):
+        face.run(fake.url, lambda client: client.hosts.create(name="gpu-01"))
+    assert len(fake.asked) == 1
+    # With a key it is done once only.
+    fake.tell(away, says(CLAIM, 202))
+    face.run(fake.url, lambda client: client.claims.create(image="busybox"))
+    assert 7 <= waits[0] <= 7.5
 
 
 def test_times_to_come_back_may_be_dates(face: Face, fake: Fake, waits: list[float]) -> None:
@@ -123,7 +203,7 @@ def test_waits_are_bounded_and_grow(face: Face, fake: Fake, waits: list[float]) 
     assert max(waits) > 1
 
 
-@pytest.mark.parametrize("answer", [says({}, 503), says({}, 504), hangs_up])
+@pytest.mark.parametrize("answer", [says({}, 503), says({}, 504), hangs_up, stops_half_way])
 def test_what_may_have_been_done_is_not_done_twice(face: Face, fake: Fake, waits: list[float], answer: Any) -> None:
     fake.tell(answer)
     with pytest.raises((ApiError, ConnectionFailed)):
@@ -131,7 +211,7 @@ def test_what_may_have_been_done_is_not_done_twice(face: Face, fake: Fake, waits
     assert len(fake.asked) == 1
 
 
-@pytest.mark.parametrize("answer", [says({}, 502), says({}, 503), says({}, 504), hangs_up])
+@pytest.mark.parametrize("answer", [says({}, 502), says({}, 503), says({}, 504), hangs_up, stops_half_way])
 def test_what_can_be_done_twice_is_tried_again(face: Face, fake: Fake, waits: list[float], answer: Any) -> None:
     fake.tell(answer, says(CLAIM))
     assert face.run(fake.url, get).id == "1f"
@@ -154,9 +234,11 @@ def test_a_server_that_is_down(face: Face, waits: list[float]) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        with pytest.raises(ConnectionFailed):
+        with pytest.raises(ConnectionFailed, match=f"cannot reach {url}"):
             face.run(url, lambda client: client.hosts.create(name="gpu-01"))
-    assert len(waits) == 4
+        with pytest.raises(ConnectionFailed, match=f"cannot reach {url}"):
+            face.run(url, lambda client: client.events.watch())
+    assert len(waits) == 8
 
 
 def test_a_server_that_is_silent(face: Face, fake: Fake, waits: list[float]) -> None:
@@ -176,6 +258,13 @@ def test_a_server_that_is_slow(face: Face, fake: Fake, once: Retry) -> None:
         face.run(fake.url, get, timeout=0.2, retry=once)
 
 
+def test_an_answer_without_an_end(face: Face, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiinfra._core._LARGEST_ANSWER", 1000)
+    fake.tell(says({"id": "1" * 2000}))
+    with pytest.raises(InvalidResponse, match="no end"):
+        face.run(fake.url, get)
+
+
 def test_something_that_does_not_speak_http(face: Face, fake: Fake, once: Retry) -> None:
     fake.tell(greets)
     with pytest.raises(ConnectionFailed):
@@ -186,6 +275,27 @@ def test_an_answer_that_cannot_be_unpacked(face: Face, fake: Fake, once: Retry) 
     fake.tell(says("no gzip", 200, {"content-encoding": "gzip"}))
     with pytest.raises(InvalidResponse):
         face.run(fake.url, get, retry=once)
+
+
+def test_threads_share_a_client(fake: Fake) -> None:
+    fake.tell(echoes)
+    names = [str(number) for number in range(200)]
+    with Client(fake.url) as client, ThreadPoolExecutor(16) as threads:
+        assert [claim.id for claim in threads.map(client.claims.get, names)] == names
+
+
+def test_answers_are_shown_to_who_wants_to_see_them(face: Face, fake: Fake, waits: list[float]) -> None:
+    seen: list[aiinfra.Response] = []
+    fake.tell(BUSY, says({"message": "deleted"}, 200, {"x-ratelimit-remaining": "3"}), streams('data: {"id": "1"}\n\n'))
+    face.run(fake.url, lambda client: client.claims.delete("1", prefer="return=representation"), on_response=seen.append)
+    face.run(fake.url, lambda client: client.claims.watch("1"), on_response=seen.append)
+    assert fake.asked[1].headers["prefer"] == "return=representation"
+    assert [(answer.method, answer.path, answer.status) for answer in seen] == [
+        ("DELETE", "/api/gpu-claims/1", 429),
+        ("DELETE", "/api/gpu-claims/1", 200),
+        ("GET", "/api/gpu-claims/1/watch", 200),
+    ]
+    assert (seen[1].headers["X-RateLimit-Remaining"], seen[1].body, seen[2].body) == ("3", b'{"message": "deleted"}', b"")
 
 
 def test_errors_are_those_of_python_too(fake: Fake) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +22,10 @@ def event(cursor: int, kind: str = "claim.running") -> str:
 
 
 def watch(client: Any) -> Any:
+    return client.events.watch(cursor="0", once=True)
+
+
+def watch_on(client: Any) -> Any:
     return client.events.watch(cursor="0")
 
 
@@ -54,10 +61,33 @@ def test_events_go_on_where_the_connection_broke(face: Face, fake: Fake, waits: 
     assert len(waits) == 3
 
 
+def test_events_go_on_where_the_stream_ended(face: Face, fake: Fake, waits: list[float]) -> None:
+    # A proxy that ends an idle connection does it like a server that has said everything.
+    expired = 'event: error\ndata: {"error": "begin anew", "code": "CursorExpired"}\n\n'
+    fake.tell(streams(event(1)), streams(event(2)), streams(expired))
+    seen = []
+
+    def consume(client: Any) -> Any:
+        return client.with_options(on_response=lambda answer: seen.append(answer.status)).events.watch(last_event_id="0")
+
+    with pytest.raises(aiinfra.CursorExpired, match="begin anew"):
+        face.run(fake.url, consume)
+    assert [asked.headers["last-event-id"] for asked in fake.asked] == ["0", "1", "2"]
+    assert seen == [200, 200, 200]
+
+
+def test_a_stream_that_always_ends_is_an_error(face: Face, fake: Fake, waits: list[float]) -> None:
+    fake.tell(streams(event(1)), streams())
+    with pytest.raises(ConnectionFailed, match="the stream ended"):
+        face.run(fake.url, watch_on)
+    assert len(fake.asked) == 5
+
+
 def test_events_that_are_gone(face: Face, fake: Fake, waits: list[float]) -> None:
     fake.tell(streams(event(1), end="breaks"), says({"error": "too old", "code": "CursorExpired"}, 410))
-    with pytest.raises(aiinfra.Gone, match="too old"):
+    with pytest.raises(aiinfra.CursorExpired, match="too old") as caught:
         face.run(fake.url, watch)
+    assert isinstance(caught.value, aiinfra.Gone)
 
 
 def test_a_server_that_stays_away(face: Face, fake: Fake, waits: list[float]) -> None:
@@ -125,6 +155,33 @@ def test_streams_can_be_left(fake: Fake) -> None:
             assert (await anext(events)).cursor == "1"
 
     asyncio.run(leave())
+
+
+LEAVES_STREAMS = """
+import asyncio, sys
+from aiinfra import AsyncClient, Client
+
+async def leave(url):
+    async with AsyncClient(url) as client:
+        async for event in client.events.watch():
+            break
+        async with client.events.watch() as events:
+            await anext(events)
+        task = asyncio.create_task(client.claims.get("1"))
+        await asyncio.sleep(0)
+        task.cancel()
+
+asyncio.run(leave(sys.argv[1]))
+with Client(sys.argv[1]) as client:
+    next(client.events.watch())
+"""
+
+
+def test_nothing_is_left_open(fake: Fake) -> None:
+    fake.tell(streams(event(1), end="waits"))
+    command = [sys.executable, "-W", "error", "-c", LEAVES_STREAMS, fake.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": "src"})
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def pages(total: Any, *sizes: int) -> list[Any]:

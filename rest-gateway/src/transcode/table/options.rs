@@ -13,6 +13,7 @@ use super::{super::response::write_string, Enum, Key, TableError};
 const INLINE: u32 = 50110;
 const KEY: u32 = 50111;
 const EXAMPLE: u32 = 50112;
+const REQUIRED: u32 = 50113;
 const WORD: u32 = 50120;
 const ALIAS: u32 = 50121;
 
@@ -50,6 +51,11 @@ pub(super) fn keys(descriptor: &MessageDescriptor, fields: &[FieldDescriptor]) -
 pub(crate) fn is_inline(field: &FieldDescriptor) -> bool {
     let inline = option(&field.options(), INLINE).is_some_and(|value| value.as_bool() == Some(true));
     inline && field.cardinality() != Cardinality::Repeated
+}
+
+/// Whether a request without the field is refused.
+pub(crate) fn is_required(field: &FieldDescriptor) -> bool {
+    option(&field.options(), REQUIRED).is_some_and(|value| value.as_bool() == Some(true))
 }
 
 /// The key of a field.

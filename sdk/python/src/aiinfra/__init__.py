@@ -10,7 +10,7 @@ for claim in client.claims.list():
 from . import errors, models
 from ._async import AsyncStream
 from ._client import AsyncClient, Client
-from ._core import Retry
+from ._core import Response, Retry
 from ._model import Model, Page
 from ._sync import Stream
 from .errors import (
@@ -18,6 +18,7 @@ from .errors import (
     BadRequest,
     Conflict,
     ConnectionFailed,
+    CursorExpired,
     DeadlineExceeded,
     Error,
     Gone,
@@ -40,6 +41,7 @@ __all__ = [
     "Client",
     "Conflict",
     "ConnectionFailed",
+    "CursorExpired",
     "DeadlineExceeded",
     "Error",
     "Gone",
@@ -49,6 +51,7 @@ __all__ = [
     "Page",
     "PermissionDenied",
     "RateLimited",
+    "Response",
     "Retry",
     "ServerError",
     "Stream",

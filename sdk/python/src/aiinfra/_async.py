@@ -60,11 +60,12 @@ class AsyncConnection:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
         envelope: bool = False,
         key: str | None = None,
     ) -> T:
         """Calls an operation."""
-        call = Call(method, path, query, body, envelope, key)
+        call = Call(method, path, query, body, headers, envelope, key)
         attempt = 1
         while True:
             try:
@@ -77,10 +78,18 @@ class AsyncConnection:
             attempt += 1
 
     def stream(
-        self, kind: type[T], method: str, path: str, *, query: Mapping[str, Any] | None = None, resumable: bool = False
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        resumable: bool = False,
+        last_event_id: str | None = None,
     ) -> AsyncStream[T]:
         """Calls an operation that answers with message after message."""
-        return AsyncStream(lambda: self._messages(kind, Call(method, path, query, resumable=resumable)))
+        call = Call(method, path, query, resumable=resumable, last_event_id=last_event_id or "")
+        return AsyncStream(lambda: self._messages(kind, call))
 
     async def pages(self, fetch: Callable[[int], Awaitable[Any]]) -> AsyncIterator[Any]:
         """The items of all pages."""
@@ -103,9 +112,7 @@ class AsyncConnection:
                 await response.aclose()
         except (httpx.RequestError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _core.failure(error) from error
-        refusal = _core.refusal(response, body)
-        if refusal:
-            raise refusal
+        _core.answered(self.options, call, response, body)
         result: T = _core.result(kind, call, response, body)
         return result
 
@@ -116,7 +123,9 @@ class AsyncConnection:
                 async for content in self._contents(call):
                     attempt, has_begun = 1, True
                     yield _model.decode(kind, content)
-                return
+                if not call.is_endless:
+                    return
+                raise ConnectionFailed("the stream ended")
             except Error as error:
                 can_go_on = not has_begun or (call.resumable and call.last_event_id)
                 wait = _core.delay(error, attempt, call, self.options) if can_go_on else None
@@ -132,9 +141,10 @@ class AsyncConnection:
         try:
             response = await self.http.send(request, stream=True)
             try:
+                body = b""
                 if not response.is_success:
                     body = await _read(response, time.monotonic() + self.options.timeout)
-                    raise _core.refusal(response, body) or ConnectionFailed("no answer")
+                _core.answered(self.options, call, response, body)
                 parser = _stream.parser(call, response)
                 async for chunk in response.aiter_bytes():
                     for content in parser.feed(chunk):
@@ -151,7 +161,7 @@ async def _read(response: httpx.Response, deadline: float) -> bytes:
     """The whole body. httpx bounds the wait for each piece of it, but not for all."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
-        body += chunk
+        _core.take(body, chunk)
         if time.monotonic() > deadline:
             raise Timeout("the answer is too slow")
     return bytes(body)

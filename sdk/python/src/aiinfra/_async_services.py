@@ -102,8 +102,8 @@ class AsyncIamService:
     async def register(
         self,
         *,
-        username: str | None = None,
-        password: str | None = None,
+        username: str,
+        password: str,
     ) -> User:
         """Registers a new user with the role user.
 
@@ -122,8 +122,8 @@ class AsyncIamService:
     async def login(
         self,
         *,
-        username: str | None = None,
-        password: str | None = None,
+        username: str,
+        password: str,
     ) -> LoginResponse:
         """Exchanges a user name and password for a bearer token, valid for 24 hours.
 
@@ -185,8 +185,8 @@ class AsyncAccountService:
     async def login(
         self,
         *,
-        username: str | None = None,
-        password: str | None = None,
+        username: str,
+        password: str,
     ) -> Session:
         """Exchanges a user name and password for a bearer token, valid for 24 hours.
 
@@ -206,9 +206,9 @@ class AsyncAccountService:
     async def register(
         self,
         *,
-        username: str | None = None,
+        username: str,
+        password: str,
         email: str | None = None,
-        password: str | None = None,
         role: str | None = None,
     ) -> Account:
         """Registers a new user.
@@ -237,7 +237,7 @@ class AsyncAccountService:
     async def refresh(
         self,
         *,
-        token: str | None = None,
+        token: str,
     ) -> Session:
         """Exchanges a token, valid or expired for at most ten minutes, for a new one.
 
@@ -332,9 +332,9 @@ class AsyncUsersService:
     async def create(
         self,
         *,
-        username: str | None = None,
+        username: str,
+        password: str,
         email: str | None = None,
-        password: str | None = None,
         role: str | None = None,
     ) -> Account:
         """Makes a user with any role.
@@ -423,8 +423,8 @@ class AsyncUsersService:
         self,
         id: str,
         *,
+        new_password: str,
         old_password: str | None = None,
-        new_password: str | None = None,
     ) -> ChangePasswordResponse:
         """Sets a new password, ends all of the user's sessions at once, and lifts a lock.
 
@@ -497,7 +497,7 @@ class AsyncApiTokensService:
     async def create(
         self,
         *,
-        name: str | None = None,
+        name: str,
         role: str | None = None,
         ttl_seconds: int | None = None,
     ) -> ApiToken:
@@ -559,9 +559,9 @@ class AsyncNodeAgentService:
     async def create_container(
         self,
         *,
+        claim_id: str,
+        image: str,
         node_id: str | None = None,
-        claim_id: str | None = None,
-        image: str | None = None,
         gpu_count: int | None = None,
         port_mappings: Sequence[PortMappingInput | Mapping[str, Any]] | None = None,
         env_vars: Sequence[str] | None = None,
@@ -637,8 +637,8 @@ class AsyncNodeAgentService:
         self,
         node_id: str,
         *,
-        claim_id: str | None = None,
-        image: str | None = None,
+        claim_id: str,
+        image: str,
         gpu_count: int | None = None,
         port_mappings: Sequence[PortMappingInput | Mapping[str, Any]] | None = None,
         env_vars: Sequence[str] | None = None,
@@ -717,6 +717,7 @@ class AsyncNodeAgentService:
         id: str,
         *,
         node_id: str | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Stops and removes a container that the agent made.
 
@@ -730,8 +731,11 @@ class AsyncNodeAgentService:
 
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        await self._connection.call(NoneType, "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        await self._connection.call(
+            NoneType, "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id}, headers={"Prefer": prefer}
+        )
 
     async def get_container_by_node_id(
         self,
@@ -757,6 +761,8 @@ class AsyncNodeAgentService:
         self,
         node_id: str,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Stops and removes a container that the agent made.
 
@@ -770,8 +776,14 @@ class AsyncNodeAgentService:
 
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        await self._connection.call(NoneType, "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        await self._connection.call(
+            NoneType,
+            "DELETE",
+            _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id),
+            headers={"Prefer": prefer},
+        )
 
     async def get_metrics(
         self,
@@ -857,7 +869,7 @@ class AsyncNodesService:
     async def register(
         self,
         *,
-        hostname: str | None = None,
+        hostname: str,
         machine_id: str | None = None,
     ) -> RegisterNodeResponse:
         """Announces a machine.
@@ -939,6 +951,7 @@ class AsyncNodesService:
         id: str,
         *,
         force: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Deletes a node: its certificates are refused from now on and its link is cut.
 
@@ -951,8 +964,11 @@ class AsyncNodesService:
 
         - id: The node's id.
         - force: Fail the live claims placed there.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        await self._connection.call(NoneType, "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
+        await self._connection.call(
+            NoneType, "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force}, headers={"Prefer": prefer}
+        )
 
     async def approve(
         self,
@@ -1025,6 +1041,8 @@ class AsyncJoinTokensService:
     async def revoke(
         self,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Revokes a join token.
 
@@ -1033,8 +1051,9 @@ class AsyncJoinTokensService:
         Needs the role `admin`. Counts towards the limit of administrators' operations.
 
         - id: The token's id.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        await self._connection.call(NoneType, "DELETE", _path("/api/join-tokens/{id}", id=id))
+        await self._connection.call(NoneType, "DELETE", _path("/api/join-tokens/{id}", id=id), headers={"Prefer": prefer})
 
 
 class AsyncHostsService:
@@ -1096,7 +1115,7 @@ class AsyncHostsService:
     async def create(
         self,
         *,
-        name: str | None = None,
+        name: str,
         ip_address: str | None = None,
         os_type: str | None = None,
         os_version: str | None = None,
@@ -1197,6 +1216,7 @@ class AsyncHostsService:
         host_id: str,
         *,
         force: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Deletes a host: its agent token and its certificates are refused from now on and its link is cut.
 
@@ -1209,9 +1229,14 @@ class AsyncHostsService:
 
         - host_id: The host's id.
         - force: Fail the live claims placed there.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
         await self._connection.call(
-            NoneType, "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force}
+            NoneType,
+            "DELETE",
+            _path("/api/v1/hosts/{host_id}", host_id=host_id),
+            query={"force": force},
+            headers={"Prefer": prefer},
         )
 
     async def list_gpus(
@@ -1373,12 +1398,12 @@ class AsyncMachinesService:
     async def create(
         self,
         *,
-        name: str | None = None,
-        ip_address: str | None = None,
+        name: str,
+        ip_address: str,
+        user: str,
+        role: MachineRole | str,
         internal_address: str | None = None,
-        user: str | None = None,
         password: str | None = None,
-        role: MachineRole | str | None = None,
         artifact_path: str | None = None,
         image_repo: str | None = None,
         registry_address: str | None = None,
@@ -1449,12 +1474,12 @@ class AsyncMachinesService:
         self,
         id: str,
         *,
-        name: str | None = None,
-        ip_address: str | None = None,
+        name: str,
+        ip_address: str,
+        user: str,
+        role: MachineRole | str,
         internal_address: str | None = None,
-        user: str | None = None,
         password: str | None = None,
-        role: MachineRole | str | None = None,
         artifact_path: str | None = None,
         image_repo: str | None = None,
         registry_address: str | None = None,
@@ -1530,7 +1555,7 @@ class AsyncMachinesService:
         self,
         id: str,
         *,
-        status: MachineStatus | str | None = None,
+        status: MachineStatus | str,
         message: str | None = None,
     ) -> Machine:
         """Sets the status by hand.
@@ -1796,6 +1821,8 @@ class AsyncClaimsService:
     async def delete(
         self,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Deletes a claim.
 
@@ -1806,8 +1833,9 @@ class AsyncClaimsService:
         `admin`, everybody's. Counts towards the general limit.
 
         - id: The claim's id.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        await self._connection.call(NoneType, "DELETE", _path("/api/gpu-claims/{id}", id=id))
+        await self._connection.call(NoneType, "DELETE", _path("/api/gpu-claims/{id}", id=id), headers={"Prefer": prefer})
 
     async def explain(
         self,
@@ -1849,6 +1877,7 @@ class AsyncEventsService:
         types: Sequence[str] | None = None,
         resource_id: str | None = None,
         once: bool | None = None,
+        last_event_id: str | None = None,
     ) -> _async.AsyncStream[Event]:
         """Sends events from a cursor on, and those that come.
 
@@ -1870,6 +1899,7 @@ class AsyncEventsService:
           audit log, which begin with `audit.`.
         - resource_id: Only events of this resource, by its id.
         - once: End when nothing more is there.
+        - last_event_id: The `id` of the last event that was seen; it wins over the parameter.
         """
         return self._connection.stream(
             Event,
@@ -1877,6 +1907,7 @@ class AsyncEventsService:
             "/api/events",
             query={"cursor": cursor, "types": types, "resource_id": resource_id, "once": once},
             resumable=True,
+            last_event_id=last_event_id,
         )
 
 
@@ -1918,7 +1949,7 @@ class AsyncJupyterHubService:
     async def create_user(
         self,
         *,
-        username: str | None = None,
+        username: str,
         admin: bool | None = None,
     ) -> HubUser:
         """Adds a user to the hub.
@@ -1950,6 +1981,8 @@ class AsyncJupyterHubService:
     async def delete_user(
         self,
         username: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Removes a user from the hub.
 
@@ -1960,8 +1993,11 @@ class AsyncJupyterHubService:
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
         - username: The name.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        await self._connection.call(NoneType, "DELETE", _path("/api/jupyterhub/users/{username}", username=username))
+        await self._connection.call(
+            NoneType, "DELETE", _path("/api/jupyterhub/users/{username}", username=username), headers={"Prefer": prefer}
+        )
 
     async def start_server(
         self,
@@ -1996,6 +2032,7 @@ class AsyncJupyterHubService:
         *,
         server_name: str | None = None,
         remove: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Stops a user's server, also one that still starts; one that does not run stays so.
 
@@ -2009,12 +2046,14 @@ class AsyncJupyterHubService:
         - username: Whose.
         - server_name: Its name; the one without a name when empty.
         - remove: Also forget it: only one with a name.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
         await self._connection.call(
             NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/server", username=username),
             query={"server_name": server_name, "remove": remove},
+            headers={"Prefer": prefer},
         )
 
     async def start_server_by_server_name(
@@ -2048,6 +2087,7 @@ class AsyncJupyterHubService:
         server_name: str,
         *,
         remove: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Stops a user's server, also one that still starts; one that does not run stays so.
 
@@ -2061,12 +2101,14 @@ class AsyncJupyterHubService:
         - username: Whose.
         - server_name: Its name; the one without a name when empty.
         - remove: Also forget it: only one with a name.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
         await self._connection.call(
             NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/servers/{server_name}", username=username, server_name=server_name),
             query={"remove": remove},
+            headers={"Prefer": prefer},
         )
 
     def watch_progress(
@@ -2175,8 +2217,8 @@ class AsyncSaltService:
     async def execute(
         self,
         *,
-        target: str | None = None,
-        function: str | None = None,
+        target: str,
+        function: str,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         target_type: TargetType | str | None = None,
@@ -2223,8 +2265,8 @@ class AsyncSaltService:
     async def deploy(
         self,
         *,
-        target: str | None = None,
-        state: str | None = None,
+        target: str,
+        state: str,
         test: bool | None = None,
         pillar: Mapping[str, Any] | None = None,
         target_type: TargetType | str | None = None,
@@ -2316,8 +2358,8 @@ class AsyncWebhooksService:
     async def create(
         self,
         *,
-        url: str | None = None,
-        events: Sequence[str] | None = None,
+        url: str,
+        events: Sequence[str],
         secret: str | None = None,
         description: str | None = None,
         paused: bool | None = None,
@@ -2364,8 +2406,8 @@ class AsyncWebhooksService:
         self,
         id: str,
         *,
-        url: str | None = None,
-        events: Sequence[str] | None = None,
+        url: str,
+        events: Sequence[str],
         secret: str | None = None,
         description: str | None = None,
         paused: bool | None = None,
@@ -2395,6 +2437,8 @@ class AsyncWebhooksService:
     async def delete(
         self,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Ends a subscription.
 
@@ -2405,8 +2449,9 @@ class AsyncWebhooksService:
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
         - id: A UUID.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        await self._connection.call(NoneType, "DELETE", _path("/api/webhooks/{id}", id=id))
+        await self._connection.call(NoneType, "DELETE", _path("/api/webhooks/{id}", id=id), headers={"Prefer": prefer})
 
     async def test(
         self,
@@ -2509,7 +2554,7 @@ class AsyncMonitoringService:
     async def query_history(
         self,
         *,
-        metric: str | None = None,
+        metric: str,
         start: datetime | None = None,
         end: datetime | None = None,
         node_id: str | None = None,
@@ -2644,12 +2689,12 @@ class AsyncSlurmService:
     async def submit_job(
         self,
         *,
+        script: str,
         cluster: str | None = None,
         job_name: str | None = None,
         partition: str | None = None,
         nodes: int | None = None,
         ntasks: int | None = None,
-        script: str | None = None,
         cpus_per_task: int | None = None,
         memory_per_node_mb: int | None = None,
         gpus_per_node: int | None = None,

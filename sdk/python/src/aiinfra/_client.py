@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -12,7 +13,7 @@ import httpx
 from . import _core
 from ._async import AsyncConnection
 from ._async_services import AsyncServices
-from ._core import Options, Retry
+from ._core import Options, Response, Retry
 from ._services import Services
 from ._sync import Connection
 
@@ -25,6 +26,7 @@ class Client(Services):
     - timeout: How long one attempt may take, in seconds. Making a container may take minutes.
     - idle_timeout: How long a stream may be silent, in seconds; the server shows every 15 that it is alive.
     - retry: When calls are tried again.
+    - on_response: Is shown the answer to each attempt, for logs and for headers such as `x-ratelimit-remaining`.
     - verify: Certificates to verify the server with: a file of them, a context, or `False` for not at all.
     - transport: What connects, in place of the network.
     """
@@ -39,11 +41,12 @@ class Client(Services):
         timeout: float = Options.timeout,
         idle_timeout: float = Options.idle_timeout,
         retry: Retry = Options.retry,
+        on_response: Callable[[Response], None] | None = None,
         verify: ssl.SSLContext | str | bool = True,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         http = httpx.Client(base_url=_core.address(base_url), verify=_core.verification(base_url, verify), transport=transport)
-        self._use(Connection(http, Options(token, timeout, idle_timeout, retry)))
+        self._use(Connection(http, Options(token, timeout, idle_timeout, retry, on_response)))
 
     def _use(self, connection: Connection) -> None:
         self._http = connection.http
@@ -62,9 +65,10 @@ class Client(Services):
         timeout: float | None = None,
         idle_timeout: float | None = None,
         retry: Retry | None = None,
+        on_response: Callable[[Response], None] | None = None,
     ) -> Client:
         """The same client with other options, over the same connections, which the first one closes."""
-        given = {"token": token, "timeout": timeout, "idle_timeout": idle_timeout, "retry": retry}
+        given = {"token": token, "timeout": timeout, "idle_timeout": idle_timeout, "retry": retry, "on_response": on_response}
         other = object.__new__(type(self))
         other._owns_connections = False
         other._use(Connection(self._http, _core.changed(self._connection.options, given)))
@@ -75,6 +79,9 @@ class Client(Services):
     ) -> Any:
         """Calls an operation that this version of the package does not know, and gives its answer as it is."""
         return self._connection.call(object, method.upper(), path, query=query, body=body)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._http.base_url!r})"
 
     def close(self) -> None:
         """Closes all connections."""
@@ -101,13 +108,14 @@ class AsyncClient(AsyncServices):
         timeout: float = Options.timeout,
         idle_timeout: float = Options.idle_timeout,
         retry: Retry = Options.retry,
+        on_response: Callable[[Response], None] | None = None,
         verify: ssl.SSLContext | str | bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         http = httpx.AsyncClient(
             base_url=_core.address(base_url), verify=_core.verification(base_url, verify), transport=transport
         )
-        self._use(AsyncConnection(http, Options(token, timeout, idle_timeout, retry)))
+        self._use(AsyncConnection(http, Options(token, timeout, idle_timeout, retry, on_response)))
 
     def _use(self, connection: AsyncConnection) -> None:
         self._http = connection.http
@@ -126,9 +134,10 @@ class AsyncClient(AsyncServices):
         timeout: float | None = None,
         idle_timeout: float | None = None,
         retry: Retry | None = None,
+        on_response: Callable[[Response], None] | None = None,
     ) -> AsyncClient:
         """The same client with other options, over the same connections, which the first one closes."""
-        given = {"token": token, "timeout": timeout, "idle_timeout": idle_timeout, "retry": retry}
+        given = {"token": token, "timeout": timeout, "idle_timeout": idle_timeout, "retry": retry, "on_response": on_response}
         other = object.__new__(type(self))
         other._owns_connections = False
         other._use(AsyncConnection(self._http, _core.changed(self._connection.options, given)))
@@ -139,6 +148,9 @@ class AsyncClient(AsyncServices):
     ) -> Any:
         """Calls an operation that this version of the package does not know, and gives its answer as it is."""
         return await self._connection.call(object, method.upper(), path, query=query, body=body)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._http.base_url!r})"
 
     async def close(self) -> None:
         """Closes all connections."""

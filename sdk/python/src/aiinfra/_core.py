@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import ssl
 import urllib.parse
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -22,6 +23,7 @@ from .errors import ApiError, ConnectionFailed, Error, InvalidResponse, Timeout,
 _IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE"}
 # Of answers after which nothing was done, and of those after which it may be there again.
 _TOO_MANY, _TRANSIENT = 429, {502, 503, 504}
+_LARGEST_ANSWER = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,20 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Response:
+    """What one attempt of a call was answered with, as it came."""
+
+    method: str
+    path: str
+    status: int
+    """The HTTP status."""
+    headers: Mapping[str, str]
+    """Under their names in any case, such as `x-ratelimit-remaining`."""
+    body: bytes = field(repr=False)
+    """Empty for a stream that has begun: its messages are still to come."""
+
+
+@dataclass(frozen=True)
 class Options:
     """What calls are made with."""
 
@@ -46,6 +62,12 @@ class Options:
     timeout: float = 60.0
     idle_timeout: float = 60.0
     retry: Retry = Retry()
+    on_response: Callable[[Response], None] | None = None
+
+    def __post_init__(self) -> None:
+        # What cannot be sent would be shown by the error about it.
+        if self.token and not re.fullmatch(r"[!-~]+", self.token):
+            raise ValueError("the token has characters that no token has, such as white space")
 
 
 @dataclass
@@ -56,6 +78,7 @@ class Call:
     path: str
     query: Mapping[str, Any] | None = None
     body: Mapping[str, Any] | None = None
+    headers: Mapping[str, Any] | None = None
     envelope: bool = False
     # A member of the body that makes the server do it once only.
     key: str | None = None
@@ -73,9 +96,15 @@ class Call:
     def is_idempotent(self) -> bool:
         return self.method in _IDEMPOTENT or self.key is not None
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether a stream that ends without an error was cut off."""
+        return self.resumable and not (self.query or {}).get("once")
+
     def request(self, options: Options, accept: str) -> dict[str, Any]:
         """The arguments of `build_request`."""
         headers = {"accept": accept, "user-agent": USER_AGENT}
+        headers.update({key: _text(value) for key, value in (self.headers or {}).items() if value is not None})
         if options.token:
             headers["authorization"] = f"Bearer {options.token}"
         if self.last_event_id:
@@ -104,8 +133,7 @@ def delay(error: Error, attempt: int, call: Call, options: Options) -> float | N
 def _may_pass(error: Error, call: Call) -> bool:
     """Whether it is right to try again: what may have been done already is not done twice."""
     if isinstance(error, ApiError):
-        was_refused = error.status == _TOO_MANY or (error.status == 503 and error.retry_after is not None)
-        return was_refused or (call.is_idempotent and error.status in _TRANSIENT)
+        return error.status == _TOO_MANY or (call.is_idempotent and error.status in _TRANSIENT)
     if isinstance(error, ConnectionFailed):
         return call.is_idempotent or isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
     return isinstance(error, Timeout) and call.is_idempotent
@@ -126,9 +154,19 @@ def result(kind: Any, call: Call, response: httpx.Response, body: bytes) -> Any:
     return _model.decode(kind, content)
 
 
-def refusal(response: httpx.Response, body: bytes) -> ApiError | None:
-    """The error that an answer stands for, if it is one."""
-    return None if response.is_success else from_response(response.status_code, response.headers, body)
+def answered(options: Options, call: Call, response: httpx.Response, body: bytes) -> None:
+    """Shows an answer to whoever wants to see them, and raises the error that it stands for."""
+    if options.on_response:
+        options.on_response(Response(call.method, call.path, response.status_code, response.headers, body))
+    if not response.is_success:
+        raise from_response(response.status_code, response.headers, body, f"{call.method} {call.path}")
+
+
+def take(body: bytearray, chunk: bytes) -> None:
+    """Adds a piece to a body that must not grow for ever."""
+    body += chunk
+    if len(body) > _LARGEST_ANSWER:
+        raise InvalidResponse("the answer has no end")
 
 
 def failure(error: httpx.RequestError | httpx.InvalidURL | httpx.StreamError) -> Error:
@@ -138,6 +176,9 @@ def failure(error: httpx.RequestError | httpx.InvalidURL | httpx.StreamError) ->
         return Timeout(f"no answer in time: {said}")
     if isinstance(error, httpx.DecodingError):
         return InvalidResponse(f"the answer cannot be decoded: {said}")
+    if isinstance(error, httpx.ConnectError):
+        url = error.request.url
+        said = f"cannot reach {url.scheme}://{url.netloc.decode()}: {said}"
     return ConnectionFailed(said)
 
 

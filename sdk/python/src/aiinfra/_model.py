@@ -101,11 +101,11 @@ class Page(Generic[T]):
         return self._on_page[index]
 
 
-def member(key: str, value: Any) -> Any:
-    """A field whose key in JSON is not its name."""
+def member(key: str, value: Any = dataclasses.MISSING, *, repr: bool = True) -> Any:
+    """A field whose key in JSON is not its name, or that is not shown; required without a value."""
     if callable(value):
-        return dataclasses.field(default_factory=value, metadata={"key": key})
-    return dataclasses.field(default=value, metadata={"key": key})
+        return dataclasses.field(default_factory=value, repr=repr, metadata={"key": key})
+    return dataclasses.field(default=value, repr=repr, metadata={"key": key})
 
 
 def encode(value: Any) -> Any:

@@ -102,8 +102,8 @@ class IamService:
     def register(
         self,
         *,
-        username: str | None = None,
-        password: str | None = None,
+        username: str,
+        password: str,
     ) -> User:
         """Registers a new user with the role user.
 
@@ -120,8 +120,8 @@ class IamService:
     def login(
         self,
         *,
-        username: str | None = None,
-        password: str | None = None,
+        username: str,
+        password: str,
     ) -> LoginResponse:
         """Exchanges a user name and password for a bearer token, valid for 24 hours.
 
@@ -183,8 +183,8 @@ class AccountService:
     def login(
         self,
         *,
-        username: str | None = None,
-        password: str | None = None,
+        username: str,
+        password: str,
     ) -> Session:
         """Exchanges a user name and password for a bearer token, valid for 24 hours.
 
@@ -204,9 +204,9 @@ class AccountService:
     def register(
         self,
         *,
-        username: str | None = None,
+        username: str,
+        password: str,
         email: str | None = None,
-        password: str | None = None,
         role: str | None = None,
     ) -> Account:
         """Registers a new user.
@@ -235,7 +235,7 @@ class AccountService:
     def refresh(
         self,
         *,
-        token: str | None = None,
+        token: str,
     ) -> Session:
         """Exchanges a token, valid or expired for at most ten minutes, for a new one.
 
@@ -330,9 +330,9 @@ class UsersService:
     def create(
         self,
         *,
-        username: str | None = None,
+        username: str,
+        password: str,
         email: str | None = None,
-        password: str | None = None,
         role: str | None = None,
     ) -> Account:
         """Makes a user with any role.
@@ -421,8 +421,8 @@ class UsersService:
         self,
         id: str,
         *,
+        new_password: str,
         old_password: str | None = None,
-        new_password: str | None = None,
     ) -> ChangePasswordResponse:
         """Sets a new password, ends all of the user's sessions at once, and lifts a lock.
 
@@ -495,7 +495,7 @@ class ApiTokensService:
     def create(
         self,
         *,
-        name: str | None = None,
+        name: str,
         role: str | None = None,
         ttl_seconds: int | None = None,
     ) -> ApiToken:
@@ -557,9 +557,9 @@ class NodeAgentService:
     def create_container(
         self,
         *,
+        claim_id: str,
+        image: str,
         node_id: str | None = None,
-        claim_id: str | None = None,
-        image: str | None = None,
         gpu_count: int | None = None,
         port_mappings: Sequence[PortMappingInput | Mapping[str, Any]] | None = None,
         env_vars: Sequence[str] | None = None,
@@ -633,8 +633,8 @@ class NodeAgentService:
         self,
         node_id: str,
         *,
-        claim_id: str | None = None,
-        image: str | None = None,
+        claim_id: str,
+        image: str,
         gpu_count: int | None = None,
         port_mappings: Sequence[PortMappingInput | Mapping[str, Any]] | None = None,
         env_vars: Sequence[str] | None = None,
@@ -711,6 +711,7 @@ class NodeAgentService:
         id: str,
         *,
         node_id: str | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Stops and removes a container that the agent made.
 
@@ -724,8 +725,11 @@ class NodeAgentService:
 
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
         - node_id: The node; see the service.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id})
+        self._connection.call(
+            NoneType, "DELETE", _path("/api/v1/containers/{id}", id=id), query={"node_id": node_id}, headers={"Prefer": prefer}
+        )
 
     def get_container_by_node_id(
         self,
@@ -749,6 +753,8 @@ class NodeAgentService:
         self,
         node_id: str,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Stops and removes a container that the agent made.
 
@@ -762,8 +768,14 @@ class NodeAgentService:
 
         - node_id: The node; see the service.
         - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id))
+        self._connection.call(
+            NoneType,
+            "DELETE",
+            _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id),
+            headers={"Prefer": prefer},
+        )
 
     def get_metrics(
         self,
@@ -849,7 +861,7 @@ class NodesService:
     def register(
         self,
         *,
-        hostname: str | None = None,
+        hostname: str,
         machine_id: str | None = None,
     ) -> RegisterNodeResponse:
         """Announces a machine.
@@ -931,6 +943,7 @@ class NodesService:
         id: str,
         *,
         force: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Deletes a node: its certificates are refused from now on and its link is cut.
 
@@ -943,8 +956,11 @@ class NodesService:
 
         - id: The node's id.
         - force: Fail the live claims placed there.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force})
+        self._connection.call(
+            NoneType, "DELETE", _path("/api/nodes/{id}", id=id), query={"force": force}, headers={"Prefer": prefer}
+        )
 
     def approve(
         self,
@@ -1015,6 +1031,8 @@ class JoinTokensService:
     def revoke(
         self,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Revokes a join token.
 
@@ -1023,8 +1041,9 @@ class JoinTokensService:
         Needs the role `admin`. Counts towards the limit of administrators' operations.
 
         - id: The token's id.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/join-tokens/{id}", id=id))
+        self._connection.call(NoneType, "DELETE", _path("/api/join-tokens/{id}", id=id), headers={"Prefer": prefer})
 
 
 class HostsService:
@@ -1086,7 +1105,7 @@ class HostsService:
     def create(
         self,
         *,
-        name: str | None = None,
+        name: str,
         ip_address: str | None = None,
         os_type: str | None = None,
         os_version: str | None = None,
@@ -1187,6 +1206,7 @@ class HostsService:
         host_id: str,
         *,
         force: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Deletes a host: its agent token and its certificates are refused from now on and its link is cut.
 
@@ -1199,8 +1219,15 @@ class HostsService:
 
         - host_id: The host's id.
         - force: Fail the live claims placed there.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/v1/hosts/{host_id}", host_id=host_id), query={"force": force})
+        self._connection.call(
+            NoneType,
+            "DELETE",
+            _path("/api/v1/hosts/{host_id}", host_id=host_id),
+            query={"force": force},
+            headers={"Prefer": prefer},
+        )
 
     def list_gpus(
         self,
@@ -1361,12 +1388,12 @@ class MachinesService:
     def create(
         self,
         *,
-        name: str | None = None,
-        ip_address: str | None = None,
+        name: str,
+        ip_address: str,
+        user: str,
+        role: MachineRole | str,
         internal_address: str | None = None,
-        user: str | None = None,
         password: str | None = None,
-        role: MachineRole | str | None = None,
         artifact_path: str | None = None,
         image_repo: str | None = None,
         registry_address: str | None = None,
@@ -1437,12 +1464,12 @@ class MachinesService:
         self,
         id: str,
         *,
-        name: str | None = None,
-        ip_address: str | None = None,
+        name: str,
+        ip_address: str,
+        user: str,
+        role: MachineRole | str,
         internal_address: str | None = None,
-        user: str | None = None,
         password: str | None = None,
-        role: MachineRole | str | None = None,
         artifact_path: str | None = None,
         image_repo: str | None = None,
         registry_address: str | None = None,
@@ -1516,7 +1543,7 @@ class MachinesService:
         self,
         id: str,
         *,
-        status: MachineStatus | str | None = None,
+        status: MachineStatus | str,
         message: str | None = None,
     ) -> Machine:
         """Sets the status by hand.
@@ -1782,6 +1809,8 @@ class ClaimsService:
     def delete(
         self,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Deletes a claim.
 
@@ -1792,8 +1821,9 @@ class ClaimsService:
         `admin`, everybody's. Counts towards the general limit.
 
         - id: The claim's id.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/gpu-claims/{id}", id=id))
+        self._connection.call(NoneType, "DELETE", _path("/api/gpu-claims/{id}", id=id), headers={"Prefer": prefer})
 
     def explain(
         self,
@@ -1835,6 +1865,7 @@ class EventsService:
         types: Sequence[str] | None = None,
         resource_id: str | None = None,
         once: bool | None = None,
+        last_event_id: str | None = None,
     ) -> _sync.Stream[Event]:
         """Sends events from a cursor on, and those that come.
 
@@ -1856,6 +1887,7 @@ class EventsService:
           audit log, which begin with `audit.`.
         - resource_id: Only events of this resource, by its id.
         - once: End when nothing more is there.
+        - last_event_id: The `id` of the last event that was seen; it wins over the parameter.
         """
         return self._connection.stream(
             Event,
@@ -1863,6 +1895,7 @@ class EventsService:
             "/api/events",
             query={"cursor": cursor, "types": types, "resource_id": resource_id, "once": once},
             resumable=True,
+            last_event_id=last_event_id,
         )
 
 
@@ -1904,7 +1937,7 @@ class JupyterHubService:
     def create_user(
         self,
         *,
-        username: str | None = None,
+        username: str,
         admin: bool | None = None,
     ) -> HubUser:
         """Adds a user to the hub.
@@ -1934,6 +1967,8 @@ class JupyterHubService:
     def delete_user(
         self,
         username: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Removes a user from the hub.
 
@@ -1944,8 +1979,11 @@ class JupyterHubService:
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
         - username: The name.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/jupyterhub/users/{username}", username=username))
+        self._connection.call(
+            NoneType, "DELETE", _path("/api/jupyterhub/users/{username}", username=username), headers={"Prefer": prefer}
+        )
 
     def start_server(
         self,
@@ -1980,6 +2018,7 @@ class JupyterHubService:
         *,
         server_name: str | None = None,
         remove: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Stops a user's server, also one that still starts; one that does not run stays so.
 
@@ -1993,12 +2032,14 @@ class JupyterHubService:
         - username: Whose.
         - server_name: Its name; the one without a name when empty.
         - remove: Also forget it: only one with a name.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
         self._connection.call(
             NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/server", username=username),
             query={"server_name": server_name, "remove": remove},
+            headers={"Prefer": prefer},
         )
 
     def start_server_by_server_name(
@@ -2032,6 +2073,7 @@ class JupyterHubService:
         server_name: str,
         *,
         remove: bool | None = None,
+        prefer: str | None = None,
     ) -> None:
         """Stops a user's server, also one that still starts; one that does not run stays so.
 
@@ -2045,12 +2087,14 @@ class JupyterHubService:
         - username: Whose.
         - server_name: Its name; the one without a name when empty.
         - remove: Also forget it: only one with a name.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
         self._connection.call(
             NoneType,
             "DELETE",
             _path("/api/jupyterhub/users/{username}/servers/{server_name}", username=username, server_name=server_name),
             query={"remove": remove},
+            headers={"Prefer": prefer},
         )
 
     def watch_progress(
@@ -2159,8 +2203,8 @@ class SaltService:
     def execute(
         self,
         *,
-        target: str | None = None,
-        function: str | None = None,
+        target: str,
+        function: str,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         target_type: TargetType | str | None = None,
@@ -2207,8 +2251,8 @@ class SaltService:
     def deploy(
         self,
         *,
-        target: str | None = None,
-        state: str | None = None,
+        target: str,
+        state: str,
         test: bool | None = None,
         pillar: Mapping[str, Any] | None = None,
         target_type: TargetType | str | None = None,
@@ -2300,8 +2344,8 @@ class WebhooksService:
     def create(
         self,
         *,
-        url: str | None = None,
-        events: Sequence[str] | None = None,
+        url: str,
+        events: Sequence[str],
         secret: str | None = None,
         description: str | None = None,
         paused: bool | None = None,
@@ -2348,8 +2392,8 @@ class WebhooksService:
         self,
         id: str,
         *,
-        url: str | None = None,
-        events: Sequence[str] | None = None,
+        url: str,
+        events: Sequence[str],
         secret: str | None = None,
         description: str | None = None,
         paused: bool | None = None,
@@ -2379,6 +2423,8 @@ class WebhooksService:
     def delete(
         self,
         id: str,
+        *,
+        prefer: str | None = None,
     ) -> None:
         """Ends a subscription.
 
@@ -2389,8 +2435,9 @@ class WebhooksService:
         Needs the role `operator` or `admin`. Counts towards the limit of administrators' operations.
 
         - id: A UUID.
+        - prefer: With `return=representation` the answer is 200 with a body.
         """
-        self._connection.call(NoneType, "DELETE", _path("/api/webhooks/{id}", id=id))
+        self._connection.call(NoneType, "DELETE", _path("/api/webhooks/{id}", id=id), headers={"Prefer": prefer})
 
     def test(
         self,
@@ -2491,7 +2538,7 @@ class MonitoringService:
     def query_history(
         self,
         *,
-        metric: str | None = None,
+        metric: str,
         start: datetime | None = None,
         end: datetime | None = None,
         node_id: str | None = None,
@@ -2626,12 +2673,12 @@ class SlurmService:
     def submit_job(
         self,
         *,
+        script: str,
         cluster: str | None = None,
         job_name: str | None = None,
         partition: str | None = None,
         nodes: int | None = None,
         ntasks: int | None = None,
-        script: str | None = None,
         cpus_per_task: int | None = None,
         memory_per_node_mb: int | None = None,
         gpus_per_node: int | None = None,

@@ -58,11 +58,12 @@ class Connection:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
         envelope: bool = False,
         key: str | None = None,
     ) -> T:
         """Calls an operation."""
-        call = Call(method, path, query, body, envelope, key)
+        call = Call(method, path, query, body, headers, envelope, key)
         attempt = 1
         while True:
             try:
@@ -75,10 +76,18 @@ class Connection:
             attempt += 1
 
     def stream(
-        self, kind: type[T], method: str, path: str, *, query: Mapping[str, Any] | None = None, resumable: bool = False
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        resumable: bool = False,
+        last_event_id: str | None = None,
     ) -> Stream[T]:
         """Calls an operation that answers with message after message."""
-        return Stream(lambda: self._messages(kind, Call(method, path, query, resumable=resumable)))
+        call = Call(method, path, query, resumable=resumable, last_event_id=last_event_id or "")
+        return Stream(lambda: self._messages(kind, call))
 
     def pages(self, fetch: Callable[[int], Any]) -> Iterator[Any]:
         """The items of all pages."""
@@ -100,9 +109,7 @@ class Connection:
                 response.close()
         except (httpx.RequestError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _core.failure(error) from error
-        refusal = _core.refusal(response, body)
-        if refusal:
-            raise refusal
+        _core.answered(self.options, call, response, body)
         result: T = _core.result(kind, call, response, body)
         return result
 
@@ -113,7 +120,9 @@ class Connection:
                 for content in self._contents(call):
                     attempt, has_begun = 1, True
                     yield _model.decode(kind, content)
-                return
+                if not call.is_endless:
+                    return
+                raise ConnectionFailed("the stream ended")
             except Error as error:
                 can_go_on = not has_begun or (call.resumable and call.last_event_id)
                 wait = _core.delay(error, attempt, call, self.options) if can_go_on else None
@@ -129,9 +138,10 @@ class Connection:
         try:
             response = self.http.send(request, stream=True)
             try:
+                body = b""
                 if not response.is_success:
                     body = _read(response, time.monotonic() + self.options.timeout)
-                    raise _core.refusal(response, body) or ConnectionFailed("no answer")
+                _core.answered(self.options, call, response, body)
                 parser = _stream.parser(call, response)
                 for chunk in response.iter_bytes():
                     yield from parser.feed(chunk)
@@ -147,7 +157,7 @@ def _read(response: httpx.Response, deadline: float) -> bytes:
     """The whole body. httpx bounds the wait for each piece of it, but not for all."""
     body = bytearray()
     for chunk in response.iter_bytes():
-        body += chunk
+        _core.take(body, chunk)
         if time.monotonic() > deadline:
             raise Timeout("the answer is too slow")
     return bytes(body)

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
 _MESSAGE_LENGTH = 200
+# What a server says of a path at which it has no operation.
+_NO_PATH = "nothing at this path"
 
 
 class Error(Exception):
@@ -88,6 +90,12 @@ class Gone(ApiError):
     statuses: ClassVar[tuple[int, ...]] = (410,)
 
 
+class CursorExpired(Gone):
+    """The events after a cursor are not kept any more: list again what is watched, and watch from there without a cursor."""
+
+    statuses: ClassVar[tuple[int, ...]] = ()
+
+
 class RateLimited(ApiError):
     """There were too many requests."""
 
@@ -101,7 +109,7 @@ class ServerError(ApiError):
 
 
 class Unimplemented(ServerError):
-    """The server does not have the operation."""
+    """The server does not have the operation: it is older than this package, or something else."""
 
     statuses: ClassVar[tuple[int, ...]] = (501,)
 
@@ -123,19 +131,24 @@ def _subclasses(kind: type[ApiError]) -> list[type[ApiError]]:
 
 
 _BY_STATUS = {status: kind for kind in _subclasses(ApiError) for status in kind.statuses}
+_BY_REASON: dict[str, type[ApiError]] = {"CursorExpired": CursorExpired}
 # Reasons of errors within a stream, whose status is that of its beginning.
 _STATUS_OF_REASON = {
+    "InvalidToken": 401,
+    "TokenExpired": 401,
+    "TokenRevoked": 401,
     "Unauthenticated": 401,
     "PermissionDenied": 403,
     "NotFound": 404,
+    "CursorExpired": 410,
     "ResourceExhausted": 429,
     "Unavailable": 503,
     "DeadlineExceeded": 504,
 }
 
 
-def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error that an answer stands for, in whichever style it is."""
+def from_response(status: int, headers: Mapping[str, str], body: bytes, operation: str = "") -> ApiError:
+    """The error that an answer to an operation stands for, in whichever style it is."""
     try:
         content = json.loads(body)
     except ValueError:
@@ -146,7 +159,11 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiEr
         code = _text(content.get("code"))
     if not message:
         message = body.decode(errors="replace").strip()[:_MESSAGE_LENGTH] or f"the server answered {status} without a word"
-    kind = _BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)
+    kind = _BY_REASON.get(code) or _BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)
+    # No thing of the product is missing where the answer is not one of its errors.
+    is_missing = status == 404 and (_NO_PATH in message or not isinstance(content, dict))
+    if operation and (is_missing or status in (405, 501)):
+        kind, message = Unimplemented, f"{operation} is not supported by this server: {message}"
     return kind(status, message, code, headers.get("x-request-id", ""), retry_after(headers.get("retry-after")))
 
 
@@ -154,7 +171,8 @@ def in_stream(content: Mapping[str, Any], request_id: str) -> ApiError:
     """The error with which a stream ends."""
     code = _text(content.get("code"))
     status = _STATUS_OF_REASON.get(code, 500)
-    return _BY_STATUS[status](status, _text(content.get("error")) or "the stream failed", code, request_id)
+    kind = _BY_REASON.get(code) or _BY_STATUS[status]
+    return kind(status, _text(content.get("error")) or "the stream failed", code, request_id)
 
 
 def retry_after(value: str | None) -> float | None:

@@ -453,7 +453,7 @@ class ApiToken(_model.Model):
     id: str = ""
     """The token's id, not secret."""
 
-    token: str = ""
+    token: str = _model.member("token", "", repr=False)
     """The token, for `Authorization: Bearer`; only in the answer that made it."""
 
     name: str = ""
@@ -658,7 +658,7 @@ class ClaimSpec(_model.Model):
     """
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ClaimSpecInput(_model.Model):
     """What a claim asks for."""
 
@@ -808,7 +808,7 @@ class CreateHostResponse(_model.Model):
     status: HostStatus = HostStatus.UNSPECIFIED
     """Where it stands."""
 
-    agent_token: str = ""
+    agent_token: str = _model.member("agent_token", "", repr=False)
     """The agent token; only in this answer."""
 
 
@@ -1250,13 +1250,13 @@ class JoinToken(_model.Model):
     id: str = ""
     """The token's id, not secret."""
 
-    token: str = ""
+    token: str = _model.member("token", "", repr=False)
     """The token; only in the answer that made it."""
 
     ca_hash: str = ""
     """The SHA-256 of the control plane's CA certificate, `sha256:<hex>`, which the agent pins."""
 
-    command: str = ""
+    command: str = _model.member("command", "", repr=False)
     """The command that joins a machine; only in the answer that made the token."""
 
     expires_at: datetime | None = None
@@ -1339,7 +1339,7 @@ class ListRolesResponse(_model.Model):
 class LoginResponse(_model.Model):
     """A token and whom it stands for."""
 
-    token: str = ""
+    token: str = _model.member("token", "", repr=False)
     """A JWT for `Authorization: Bearer`."""
 
     user: User | None = None
@@ -1708,14 +1708,14 @@ class PortMapping(_model.Model):
     """`tcp` (also when empty) or `udp`."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PortMappingInput(_model.Model):
     """A port of a container made reachable on its machine."""
 
     host_port: int | None = None
     """Port on the machine, 1 to 65535; 0 lets the agent choose."""
 
-    container_port: int | None = None
+    container_port: int
     """Port in the container, 1 to 65535."""
 
     protocol: str | None = None
@@ -1770,7 +1770,7 @@ class Resources(_model.Model):
     """CPU limit of the container in cores; none when 0."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ResourcesInput(_model.Model):
     """How much of a machine a claim wants."""
 
@@ -1853,7 +1853,7 @@ class SaltJob(_model.Model):
 class Session(_model.Model):
     """A token and whom it stands for."""
 
-    token: str = ""
+    token: str = _model.member("token", "", repr=False)
     """A JWT for `Authorization: Bearer`."""
 
     expires_in: int = 0
@@ -1993,7 +1993,7 @@ class SystemMetrics(_model.Model):
 class TestToken(_model.Model):
     """A token for trying things out."""
 
-    token: str = ""
+    token: str = _model.member("token", "", repr=False)
     """A JWT for `Authorization: Bearer`."""
 
 
