@@ -65,7 +65,8 @@ fn collect(
             Some((Shape::Struct | Shape::Value | Shape::ListValue, _)) => {}
             Some((Shape::Timestamp | Shape::Duration | Shape::FieldMask | Shape::Wrapper, _)) | None => {
                 let parameter = Object::default().with("name", name).with("in", "query");
-                let parameter = if is_required(&field) && prefix.is_empty() { parameter.with("required", true) } else { parameter };
+                let parameter =
+                    if is_required(&field) && prefix.is_empty() { parameter.with("required", true) } else { parameter };
                 let schema = schemas.value(&field, Direction::Request);
                 parameters.push(described(parameter, &field, schema, schemas).into());
             }
