@@ -63,8 +63,8 @@ log_file: $salt/master/log
 log_level: warning
 auto_accept: true
 worker_threads: 3
-timeout: 5
-gather_job_timeout: 5
+timeout: 8
+gather_job_timeout: 8
 file_roots: {base: [$salt/states]}
 pillar_roots: {base: [$salt/pillar]}
 sharedsecret: $1

@@ -222,10 +222,14 @@ impl Salt {
 
     /// Makes a call, with a new session if the present one has ended. What salt-api refuses for its session it has not begun.
     async fn call(&self, client: &str, call: &Value, deadline: Duration, repeat: Repeat) -> Result<Answer> {
-        let token = self.session.token().await?;
+        let mut token = self.session.token().await?;
         let mut answer = self.post(&token, call, deadline, repeat).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
-            let token = self.session.renewed(&token).await?;
+            token = self.session.renewed(&token).await?;
+            answer = self.post(&token, call, deadline, repeat).await?;
+        }
+        // A master that is short of time fails to look up what it knows a moment later.
+        if answer.status == StatusCode::INTERNAL_SERVER_ERROR && repeat == Repeat::Allowed {
             answer = self.post(&token, call, deadline, repeat).await?;
         }
         match answer.status {

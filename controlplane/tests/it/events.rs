@@ -45,6 +45,10 @@ async fn present(http: &Http, query: &str) -> Vec<Json> {
     events
 }
 
+fn ids(events: &[Json]) -> Vec<&str> {
+    events.iter().map(|event| text(event, "id")).collect()
+}
+
 fn types(events: &[Json]) -> Vec<&str> {
     events.iter().map(|event| text(event, "type")).collect()
 }
@@ -125,13 +129,15 @@ async fn administrators_watch_the_audit_log(plane: &Plane) {
     let id = text(&claim(&plane.as_user(), 0).await, "id").to_owned();
     let admin = plane.as_admin();
     let query = format!("cursor=0&resource_id={id}&types=audit.*&types=claim.pending");
+    // The two logs are in no order to each other, but what was read for one watcher is there for the next.
+    present(&admin, &format!("cursor=0&resource_id={id}&types=claim.pending")).await;
     let seen = present(&admin, &query).await;
     assert_eq!(types(&seen), ["claim.pending", "audit.claim"]);
     assert_eq!((text(&seen[1], "resource"), text(&seen[1]["data"], "action")), ("audit", "CreateClaim"));
     // Each cursor goes on behind its event, in both logs.
     for (place, event) in seen.iter().enumerate() {
         let rest = present(&admin, &format!("{}&cursor={}", query.replace("cursor=0&", ""), text(event, "cursor"))).await;
-        assert_eq!(rest, seen[place + 1..], "{rest:?}");
+        assert_eq!(ids(&rest), ids(&seen[place + 1..]), "{rest:?}");
     }
     // A type has to be named as one of the audit log, and nobody else may name it.
     assert_eq!(types(&present(&admin, &format!("cursor=0&resource_id={id}&types=*")).await)[..1], ["claim.pending"]);

@@ -11,6 +11,7 @@ mod states;
 use std::env;
 
 use serde_json::{Value as Json, json};
+use tokio::sync::Semaphore;
 
 use crate::{databases::with_sqlite, http::Answer, plane::Plane};
 
@@ -50,8 +51,12 @@ impl Real {
     }
 }
 
+/// One master and two minions answer to everybody here, each with a process for every question: whoever asks waits for the others.
+static TURN: Semaphore = Semaphore::const_new(1);
+
 /// Runs a test on a control plane that asks this Salt.
 async fn with(salt: &Real, more: &[&str], test: impl AsyncFnOnce(&Plane)) {
+    let _turn = TURN.acquire().await.unwrap();
     // Settings live as long as their process, in tests too.
     let settings = salt.settings().into_iter().chain(more.iter().map(ToString::to_string));
     let settings: &'static [&'static str] = settings.map(|text| &*text.leak()).collect::<Vec<_>>().leak();

@@ -198,8 +198,9 @@ async fn several_nodes_are_given_and_too_many_waited_for() {
         // Slurm says that this cannot run now, and keeps it.
         let waiting = http.post(JOBS, &body(1000)).await.expect(201);
         let path = format!("{JOBS}/{}", waiting["job_id"]);
-        let job = http.get(&path).await.expect(200);
-        assert_eq!((text(&job, "status"), text(&job, "reason")), ("pending", "PartitionConfig"));
+        let look = async || Some(http.get(&path).await.expect(200)).filter(|job| job["reason"] == "PartitionConfig");
+        let job = eventually("the reason why it waits", look).await;
+        assert_eq!(job["status"], "pending");
         assert_eq!(http.delete(&path).await.expect(200)["status"], "cancelled");
     })
     .await;

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{execute, real, with, with_real};
-use crate::plane::text;
+use crate::{plane::text, wait::eventually};
 
 #[tokio::test]
 async fn minions_are_listed_with_what_they_are() {
@@ -52,8 +52,12 @@ async fn a_minion_that_is_down_is_said_to_be() {
         let down = down.unwrap_or_else(|| panic!("{list}"));
         assert_eq!((&down["status"], &down["os"], &down["cpus"]), (&json!("down"), &json!(""), &json!(0)));
         let target = format!("node01,{gone}");
-        let command = json!({"target": target, "target_type": "list", "function": "test.ping", "timeout_seconds": 3});
-        let job = execute(plane, &command).await.expect(200);
+        let command = json!({"target": target, "target_type": "list", "function": "test.ping", "timeout_seconds": 1});
+        let begun = execute(plane, &command).await.expect(200);
+        assert_eq!(begun["complete"], false);
+        let path = format!("/api/saltstack/jobs/{}", text(&begun, "job_id"));
+        let look = async || Some(plane.as_operator().get(&path).await.expect(200)).filter(|job| job["missing"] == json!([gone]));
+        let job = eventually("the one that is there to answer", look).await;
         assert_eq!((&job["complete"], &job["success"], &job["missing"]), (&json!(false), &json!(false), &json!([gone])));
         assert_eq!(text(&job, "target"), target);
     }))
