@@ -2,6 +2,8 @@
 //!
 //! Every failure on this way, of whatever origin, leaves in the style of the route that was matched.
 
+pub(crate) mod direct;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -106,8 +108,17 @@ impl Call {
     /// The JSON text of a message, in the style of the route unless it is one of a stream.
     pub(crate) fn json(&self, message: &[u8]) -> Result<String, Status> {
         let route = self.route();
+        self.text(message, if route.streams { ("", "") } else { (&*route.around.0, route.around.1) })
+    }
+
+    /// The JSON text of a message without any style.
+    pub(crate) fn bare(&self, message: &[u8]) -> Result<String, Status> {
+        self.text(message, ("", ""))
+    }
+
+    fn text(&self, message: &[u8], (before, after): (&str, &str)) -> Result<String, Status> {
+        let route = self.route();
         let mut json = String::with_capacity(message.len() * 2 + 64);
-        let (before, after) = if route.streams { ("", "") } else { (&*route.around.0, route.around.1) };
         json.push_str(before);
         let result = match route.response_field {
             None => response::message(&self.routes.tables, route.output, message, &mut json),
@@ -154,8 +165,7 @@ impl<S: Upstream> Gateway<S> {
         let path = parts.uri.path();
         match self.routes.find(&parts.method, path) {
             Found::Route(index, segments) => {
-                let call =
-                    Call { routes: Arc::clone(&self.routes), route: index, max_response_bytes: self.config.max_response_bytes };
+                let call = self.call(index);
                 let route = self.routes.get(index);
                 self.operation(call, route, parts, &segments, body).await.unwrap_or_else(|failure| route.style.failure(failure))
             }
@@ -164,6 +174,10 @@ impl<S: Upstream> Gateway<S> {
                 Style::of_unknown(path).failure(Failure::new(StatusCode::NOT_FOUND, "NotFound", "there is nothing at this path"))
             }
         }
+    }
+
+    fn call(&self, route: usize) -> Call {
+        Call { routes: Arc::clone(&self.routes), route, max_response_bytes: self.config.max_response_bytes }
     }
 
     async fn operation(
@@ -202,7 +216,7 @@ impl<S: Upstream> Gateway<S> {
     }
 
     /// The body of a request, if it is JSON.
-    async fn read_body(&self, headers: &HeaderMap, mut body: HttpBody) -> Result<Bytes, Failure> {
+    pub(crate) async fn read_body(&self, headers: &HeaderMap, mut body: HttpBody) -> Result<Bytes, Failure> {
         let content_type = headers.get(header::CONTENT_TYPE);
         let is_json = content_type.is_some_and(is_json);
         let unsupported =

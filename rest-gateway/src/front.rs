@@ -7,7 +7,7 @@ use http_body::Body;
 use prost_reflect::DescriptorPool;
 use tower::{BoxError, Service};
 
-use crate::{Config, CorsOrigins, RouteError, TrustedProxies, call, docs, grpc_web, openapi};
+use crate::{Config, CorsOrigins, RouteError, TrustedProxies, call, docs, graphql, grpc_web, openapi};
 
 /// Settings of an HTTP listener that the world reaches.
 #[derive(Debug, Clone, Default, Args)]
@@ -21,7 +21,7 @@ pub struct Settings {
     pub cors_origins: CorsOrigins,
 }
 
-/// Routes for every service of the pool, as JSON and as gRPC-Web, with the documents that tell of them.
+/// Routes for every service of the pool, as JSON, GraphQL and gRPC-Web, with the documents that tell of them.
 ///
 /// # Errors
 /// When a binding is wrong or contradicts another.
@@ -37,6 +37,7 @@ where
     let proxies = settings.trusted_proxies.clone();
     let config = Config { trusted_proxies: proxies.clone(), ..Config::default() };
     let json = call::Gateway::new(pool, &names, upstream.clone(), config)?;
+    let graphql = graphql::router(pool, std::sync::Arc::clone(&json));
     let api = Router::new().fallback(move |request: Request| async move {
         if grpc_web::is_grpc_web(request.headers()) {
             grpc_web::handle(upstream, proxies, request).await
@@ -46,5 +47,5 @@ where
     });
     let pool = pool.clone();
     let documents = docs::router(move || openapi::document(&pool, &services));
-    Ok(settings.cors_origins.admit(api.merge(documents)))
+    Ok(settings.cors_origins.admit(api.merge(documents).merge(graphql)))
 }

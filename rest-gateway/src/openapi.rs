@@ -4,10 +4,10 @@
 //! functions as the transcoder's tables, and the error statuses from the same mapping. One contract gives one text.
 
 mod answers;
-mod comments;
+pub(crate) mod comments;
 mod example;
 mod json;
-mod operation;
+pub(crate) mod operation;
 mod parameters;
 mod schema;
 

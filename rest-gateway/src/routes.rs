@@ -160,6 +160,11 @@ impl Routes {
         &self.routes[index]
     }
 
+    /// The first route of a method, by its gRPC path.
+    pub(crate) fn of_method(&self, grpc_path: &str) -> Option<usize> {
+        self.routes.iter().position(|route| route.grpc_path == grpc_path)
+    }
+
     /// Finds the route of a request.
     pub(crate) fn find<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
         let Some(segments) = split(path) else { return Found::Nothing };

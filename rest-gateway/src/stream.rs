@@ -68,8 +68,8 @@ pub(crate) fn body<B>(call: Call, format: Format, upstream: B, deadline: Option<
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let feed =
-        Feed { call: Arc::new(call), format, upstream: Box::pin(upstream), received: BytesMut::new(), deadline, ended: false };
+    let messages = Messages::new(upstream, call.max_response_bytes());
+    let feed = Feed { call: Arc::new(call), format, messages, deadline, ended: false };
     HttpBody::from_stream(futures_util::stream::unfold(feed, async |mut feed| {
         let chunk = feed.next().await?;
         Some((Ok::<_, Infallible>(chunk), feed))
@@ -79,8 +79,7 @@ where
 struct Feed<B> {
     call: Arc<Call>,
     format: Format,
-    upstream: Pin<Box<B>>,
-    received: BytesMut,
+    messages: Messages<B>,
     deadline: Option<Instant>,
     ended: bool,
 }
@@ -121,14 +120,36 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Feed<B> {
 
     /// The next message as the client sees it; none at the end. Nothing is lost when this is dropped half-way.
     async fn message(&mut self) -> Result<Option<Bytes>, Status> {
-        let limit = self.call.max_response_bytes();
+        let Some(message) = self.messages.next().await? else {
+            self.ended = true;
+            return Ok(None);
+        };
+        let id = match self.format {
+            Format::Lines => None,
+            Format::Events => self.call.event_id(&message),
+        };
+        Ok(Some(self.format.message(id.as_deref(), &self.call.json(&message)?)))
+    }
+}
+
+/// The messages of an answer that streams, one by one as they are asked for.
+pub(crate) struct Messages<B> {
+    upstream: Pin<Box<B>>,
+    received: BytesMut,
+    limit: usize,
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Messages<B> {
+    /// The messages of a body, of which none may be larger than the limit.
+    pub(crate) fn new(upstream: B, limit: usize) -> Self {
+        Self { upstream: Box::pin(upstream), received: BytesMut::new(), limit }
+    }
+
+    /// The next message; none at the end. Nothing is lost when this is dropped half-way.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         loop {
-            if let Some(message) = take_message(&mut self.received, limit)? {
-                let id = match self.format {
-                    Format::Lines => None,
-                    Format::Events => self.call.event_id(&message),
-                };
-                return Ok(Some(self.format.message(id.as_deref(), &self.call.json(&message)?)));
+            if let Some(message) = take_message(&mut self.received, self.limit)? {
+                return Ok(Some(message));
             }
             match self.upstream.frame().await {
                 None => return Err(transport_status("the stream ended without a status".into())),
@@ -141,12 +162,9 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Feed<B> {
         }
     }
 
-    fn end(&mut self, status: Option<Status>) -> Result<Option<Bytes>, Status> {
+    fn end(&self, status: Option<Status>) -> Result<Option<Bytes>, Status> {
         match status {
-            Some(status) if status.code() == Code::Ok && self.received.is_empty() => {
-                self.ended = true;
-                Ok(None)
-            }
+            Some(status) if status.code() == Code::Ok && self.received.is_empty() => Ok(None),
             Some(status) if status.code() == Code::Ok => Err(Status::internal("the stream ended within a message")),
             Some(status) => Err(status),
             None => Err(transport_status("the stream ended without a status".into())),

@@ -6,10 +6,10 @@ use prost_reflect::{DescriptorPool, FileDescriptor};
 
 /// The leading comments of everything in a pool, by file and place.
 #[derive(Debug)]
-pub(super) struct Comments(HashMap<(String, Vec<i32>), String>);
+pub(crate) struct Comments(HashMap<(String, Vec<i32>), String>);
 
 impl Comments {
-    pub(super) fn of(pool: &DescriptorPool) -> Self {
+    pub(crate) fn of(pool: &DescriptorPool) -> Self {
         let mut comments = HashMap::new();
         for file in pool.files() {
             let info = file.file_descriptor_proto().source_code_info.clone().unwrap_or_default();
@@ -23,7 +23,7 @@ impl Comments {
     }
 
     /// The comment of what stands at a place; empty when there is none.
-    pub(super) fn at(&self, file: &FileDescriptor, path: &[i32]) -> &str {
+    pub(crate) fn at(&self, file: &FileDescriptor, path: &[i32]) -> &str {
         self.0.get(&(file.name().to_owned(), path.to_vec())).map_or("", String::as_str)
     }
 }
@@ -38,7 +38,7 @@ fn paragraphs(comment: &str) -> String {
 }
 
 /// The first sentence without its full stop, and what follows it.
-pub(super) fn first_sentence(text: &str) -> (&str, &str) {
+pub(crate) fn first_sentence(text: &str) -> (&str, &str) {
     let (paragraph, _) = text.split_once("\n\n").unwrap_or((text, ""));
     let ends = paragraph.match_indices(". ").map(|(at, _)| at);
     let end = ends.into_iter().find(|at| !["e.g", "i.e"].iter().any(|short| paragraph[..*at].ends_with(short)));

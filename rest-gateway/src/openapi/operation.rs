@@ -102,6 +102,13 @@ fn body(schema: Object, example: Option<Json>) -> Object {
 }
 
 fn description(paragraphs: &[&str], options: &Operation) -> String {
+    let needs = needs(options);
+    let paragraphs = paragraphs.iter().copied().chain([needs.as_str()]).filter(|paragraph| !paragraph.is_empty());
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Who may call an operation, what it reaches, and which limit it counts towards.
+pub(crate) fn needs(options: &Operation) -> String {
     let access = match options.access() {
         Access::Unspecified => "Nobody may call it.",
         Access::Public => "Needs no credentials.",
@@ -124,9 +131,7 @@ fn description(paragraphs: &[&str], options: &Operation) -> String {
         Limit::Admin => " Counts towards the limit of administrators' operations.",
         Limit::None => "",
     };
-    let needs = format!("{access}{owner}{limit}");
-    let paragraphs = paragraphs.iter().copied().chain([needs.as_str()]).filter(|paragraph| !paragraph.is_empty());
-    paragraphs.collect::<Vec<_>>().join("\n\n")
+    format!("{access}{owner}{limit}")
 }
 
 /// Any one of these opens the door.

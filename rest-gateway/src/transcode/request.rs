@@ -6,8 +6,6 @@
 mod json;
 mod text;
 
-use std::fmt::Write as _;
-
 pub(crate) use text::{Target, resolve, text_value};
 
 use json::Cursor;
@@ -68,20 +66,26 @@ impl RequestError {
     fn at(self, index: usize) -> Self {
         self.within(&format!("[{index}]"))
     }
+
+    /// The path of the value at fault; none where it is the whole.
+    pub(crate) fn field(&self) -> Option<String> {
+        let mut field = String::new();
+        for name in self.path.iter().rev() {
+            if !field.is_empty() && !name.starts_with('[') {
+                field.push('.');
+            }
+            field.push_str(name);
+        }
+        (!field.is_empty()).then_some(field)
+    }
 }
 
 impl std::fmt::Display for RequestError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (position, name) in self.path.iter().rev().enumerate() {
-            if position > 0 && !name.starts_with('[') {
-                f.write_char('.')?;
-            }
-            f.write_str(name)?;
+        match self.field() {
+            Some(field) => write!(f, "{field}: {}", self.message),
+            None => f.write_str(&self.message),
         }
-        if !self.path.is_empty() {
-            f.write_str(": ")?;
-        }
-        f.write_str(&self.message)
     }
 }
 

@@ -7,6 +7,7 @@ mod browser;
 mod contract;
 mod differential;
 mod front;
+mod graphql;
 mod http;
 mod mapping;
 mod process;

@@ -108,7 +108,8 @@ pub(super) fn enum_table(descriptor: &EnumDescriptor) -> Enum {
             texts.push((value.number(), text.into()));
         }
         let aliases = aliases.iter().map(String::as_str);
-        for spelling in [word.as_str(), value.name()].into_iter().chain(aliases) {
+        let name = crate::graphql::names::word(&word);
+        for spelling in [word.as_str(), value.name()].into_iter().chain(aliases).chain(name.as_deref()) {
             spellings.push((spelling.to_lowercase().into_boxed_str(), value.number()));
         }
     }
