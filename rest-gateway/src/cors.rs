@@ -10,7 +10,7 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use http::{HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use tower::ServiceExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -89,6 +89,16 @@ impl CorsOrigins {
         }
         let layer = self.layer();
         router.layer(middleware::from_fn(move |request: Request, next: Next| respond(layer.clone(), request, next)))
+    }
+
+    /// Whether a request may open a WebSocket, which browsers let pages of any origin try: it comes from no page, from one of this
+    /// server, or from one of an admitted origin.
+    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+        let is_own = authority.is_some() && authority == own;
+        is_own || self.0.iter().any(|admitted| admitted == "*" || admitted == origin)
     }
 
     fn layer(&self) -> CorsLayer {

@@ -37,7 +37,7 @@ where
     let proxies = settings.trusted_proxies.clone();
     let config = Config { trusted_proxies: proxies.clone(), ..Config::default() };
     let json = call::Gateway::new(pool, &names, upstream.clone(), config)?;
-    let graphql = graphql::router(pool, std::sync::Arc::clone(&json));
+    let graphql = graphql::router(pool, std::sync::Arc::clone(&json), settings.cors_origins.clone());
     let api = Router::new().fallback(move |request: Request| async move {
         if grpc_web::is_grpc_web(request.headers()) {
             grpc_web::handle(upstream, proxies, request).await

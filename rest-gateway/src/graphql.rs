@@ -2,13 +2,15 @@
 //!
 //! Each field of a root is one call through the same upstream as a REST request, with the caller's credentials and address: who may
 //! do what, limits and the audit log are what they are there, and nothing here decides about them. Nothing here names a resource. A
-//! document is judged by `bounds` before anything walks through it. GET executes nothing.
+//! document is judged by `bounds` before anything walks through it. GET executes nothing: it shows a page, or opens a WebSocket.
 
 mod bounds;
 mod failure;
 pub(crate) mod names;
 mod operation;
+mod pages;
 mod schema;
+mod socket;
 mod values;
 
 use std::sync::{Arc, LazyLock};
@@ -26,7 +28,7 @@ use serde::Deserialize;
 use utopia_proto::policy;
 
 use crate::{
-    RouteError,
+    CorsOrigins, RouteError,
     call::{
         Config, Gateway,
         direct::{Origin, Refused},
@@ -49,6 +51,13 @@ struct Caller {
     budget: values::Budget,
 }
 
+impl Caller {
+    /// What the caller is told of what was done.
+    fn judge(&self, response: Response) -> Response {
+        if self.budget.is_spent() { failure::too_large() } else { failure::complete(response) }
+    }
+}
+
 type MakeSchema = Box<dyn FnOnce() -> Result<Schema, RouteError> + Send>;
 
 /// The GraphQL side of the gateway.
@@ -58,10 +67,11 @@ struct Graphql<S> {
     schema: LazyLock<Result<Schema, RouteError>, MakeSchema>,
     /// The route of the method that tells who calls.
     identifies: Option<usize>,
+    origins: CorsOrigins,
 }
 
-/// The routes of GraphQL: the endpoint, and the schema as text.
-pub(crate) fn router<S: Upstream>(pool: &DescriptorPool, gateway: Arc<Gateway<S>>) -> Router {
+/// The routes of GraphQL: the endpoint, its page, and the schema as text.
+pub(crate) fn router<S: Upstream>(pool: &DescriptorPool, gateway: Arc<Gateway<S>>, origins: CorsOrigins) -> Router {
     let mut methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
     let identifies = methods.find(|method| policy::operation(method).is_some_and(|operation| operation.identifies));
     let identifies = identifies.and_then(|method| gateway.routes().of_method(&policy::grpc_path(&method)));
@@ -69,11 +79,12 @@ pub(crate) fn router<S: Upstream>(pool: &DescriptorPool, gateway: Arc<Gateway<S>
         let (pool, gateway) = (pool.clone(), Arc::clone(&gateway));
         Box::new(move || schema::schema(&pool, gateway.routes(), &gateway))
     };
-    let graphql = Arc::new(Graphql { gateway, schema: LazyLock::new(make), identifies });
+    let graphql = Arc::new(Graphql { gateway, schema: LazyLock::new(make), identifies, origins });
     let for_text = Arc::clone(&graphql);
     Router::new()
-        .route(PATH, any(async move |request: HttpRequest| graphql.handle(request).await))
+        .route(PATH, any(async move |request: HttpRequest| handle(&graphql, request).await))
         .route(SCHEMA_PATH, any(async move |request: HttpRequest| for_text.handle_text(request).await))
+        .merge(pages::router())
 }
 
 /// The schema of a contract in GraphQL's own language.
@@ -112,26 +123,28 @@ impl Posted {
     }
 }
 
-impl<S: Upstream> Graphql<S> {
-    async fn handle(&self, request: HttpRequest) -> HttpResponse {
-        let (mut parts, body) = request.into_parts();
-        let id = request_id(&parts.headers);
-        parts.headers.insert(REQUEST_ID, id.clone());
-        let media = Media::accepted(&parts.headers);
-        let mut response = match parts.method {
-            Method::POST => match self.gateway.read_body(&parts.headers, body).await {
-                Ok(body) => {
-                    let caller = Caller { origin: self.gateway.origin(&parts), ..Caller::default() };
-                    media.answer(&self.post(caller, &body).await)
-                }
-                Err(failure) => media.refuse(&failure),
-            },
-            _ => other_method(&parts.method, media),
-        };
-        response.headers_mut().insert(REQUEST_ID, id);
-        response
-    }
+async fn handle<S: Upstream>(graphql: &Arc<Graphql<S>>, request: HttpRequest) -> HttpResponse {
+    let (mut parts, body) = request.into_parts();
+    let id = request_id(&parts.headers);
+    parts.headers.insert(REQUEST_ID, id.clone());
+    let media = Media::accepted(&parts.headers);
+    let mut response = match parts.method {
+        Method::POST => match graphql.gateway.read_body(&parts.headers, body).await {
+            Ok(body) => {
+                let caller = Caller { origin: graphql.gateway.origin(&parts), ..Caller::default() };
+                media.answer(&graphql.post(caller, &body).await)
+            }
+            Err(failure) => media.refuse(&failure),
+        },
+        Method::GET if socket::is_wanted(&parts.headers) => socket::open(graphql, &mut parts).await,
+        Method::GET if accepts(&parts.headers, "text/html") => pages::page(),
+        _ => other_method(&parts.method, media),
+    };
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
 
+impl<S: Upstream> Graphql<S> {
     async fn post(&self, caller: Caller, body: &[u8]) -> Response {
         let posted = match serde_json::from_slice::<Posted>(body) {
             Ok(posted) => posted,
@@ -145,7 +158,10 @@ impl<S: Upstream> Graphql<S> {
                 "SubscriptionNeedsWebSocket",
                 "a subscription needs a WebSocket (graphql-transport-ws) at this path",
             )),
-            Ok((schema, _)) => failure::complete(schema.execute(request.data(caller)).await),
+            Ok((schema, _)) => {
+                let response = schema.execute(request.data(Arc::clone(&caller))).await;
+                caller.judge(response)
+            }
             Err(response) => response,
         }
     }
@@ -265,10 +281,10 @@ fn other_method(method: &Method, media: Media) -> HttpResponse {
     let mut response = if method == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        let message = format!("{method} is not possible here; documents come by POST");
+        let message = format!("{method} is not possible here; documents come by POST, subscriptions over a WebSocket, and a browser finds a page");
         media.refuse(&Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message))
     };
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("OPTIONS, POST"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, OPTIONS, POST"));
     response
 }
 

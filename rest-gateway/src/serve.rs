@@ -30,6 +30,17 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// The pause after an accept that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a connection may live that has become something else than HTTP. Handlers find it in the extensions of requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lifetime {
+    /// It should end in order.
+    pub(crate) shutdown: CancellationToken,
+    /// It must have ended.
+    pub(crate) cut: CancellationToken,
+    /// The server waits for what is tracked here.
+    pub(crate) tasks: TaskTracker,
+}
+
 /// Serves the router until `shutdown` is cancelled, and then for at most `grace` what was already asked.
 ///
 /// Handlers find the client's address in [`ConnectInfo<SocketAddr>`].
@@ -50,7 +61,8 @@ async fn serve(
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let builder = builder(header_read_timeout);
-    let server = Server { router, builder, header_read_timeout, shutdown: shutdown.clone(), cut: cut.clone() };
+    let lifetime = Lifetime { shutdown: shutdown.clone(), cut: cut.clone(), tasks: connections.clone() };
+    let server = Server { router, builder, header_read_timeout, lifetime };
     let server = Arc::new(server);
 
     let result = loop {
@@ -86,8 +98,7 @@ struct Server {
     router: Router,
     builder: Builder<TokioExecutor>,
     header_read_timeout: Duration,
-    shutdown: CancellationToken,
-    cut: CancellationToken,
+    lifetime: Lifetime,
 }
 
 impl Server {
@@ -98,13 +109,14 @@ impl Server {
         // The header-read timeout of HTTP/1.1 begins once the protocol is known; this one begins at once.
         let asked = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&asked);
-        let router = self.router.clone();
+        let (router, lifetime) = (self.router.clone(), self.lifetime.clone());
         let service = hyper::service::service_fn(move |mut request: Request<hyper::body::Incoming>| {
             seen.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(lifetime.clone());
             router.clone().call(request)
         });
-        let connection = self.builder.serve_connection(TokioIo::new(stream), service);
+        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let first_request = tokio::time::sleep(self.header_read_timeout);
         let mut first_request = std::pin::pin!(first_request);
@@ -123,11 +135,11 @@ impl Server {
                         return;
                     }
                 }
-                () = self.shutdown.cancelled(), if !closing => {
+                () = self.lifetime.shutdown.cancelled(), if !closing => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = self.cut.cancelled() => return,
+                () = self.lifetime.cut.cancelled() => return,
             }
         }
     }

@@ -60,6 +60,11 @@ impl Http {
         Self { address, token: None }
     }
 
+    /// Where it asks.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The same client with a bearer token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }

@@ -30,6 +30,7 @@ mod claim_life;
 mod claims;
 mod enrolment;
 mod events;
+mod graphql;
 mod hosts;
 mod internal;
 mod jupyterhub;

@@ -46,6 +46,10 @@ impl<S: Upstream> Gateway<S> {
         &self.routes
     }
 
+    pub(crate) fn max_request_bytes(&self) -> usize {
+        self.config.max_request_bytes
+    }
+
     /// Who sent a request.
     pub(crate) fn origin(&self, parts: &Parts) -> Origin {
         Origin { headers: parts.headers.clone(), address: self.config.trusted_proxies.client(parts) }

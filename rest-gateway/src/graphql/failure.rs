@@ -1,7 +1,7 @@
 //! Errors of GraphQL, with the same words as those of REST: `extensions` have the `code`, the HTTP `status`, the `field` at fault and
 //! after how many seconds it is worth another try.
 
-use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions as _, Pos, Response, ServerError, Value};
+use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions as _, Response, ServerError, Value};
 use http::{StatusCode, header};
 
 use crate::style::Failure;
@@ -28,10 +28,10 @@ fn fill(extensions: &mut ErrorExtensionValues, failure: &Failure, field: Option<
     }
 }
 
-/// The error of an answer that would be too large.
-pub(super) fn too_large(limit: usize) -> Error {
-    let message = format!("the answer would hold more than {limit} bytes; ask for less at once");
-    of(&Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "AnswerTooLarge", message), None)
+/// The answer instead of one that would be too large.
+pub(super) fn too_large() -> Response {
+    let message = format!("the answer would hold more than {} bytes; ask for less at once", super::values::MAX_ANSWER_BYTES);
+    answer(&Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "AnswerTooLarge", message))
 }
 
 /// The answer to a document that asks for too much.
@@ -41,7 +41,9 @@ pub(super) fn too_complex(message: String) -> Response {
 
 /// The answer to a request of which nothing is done.
 pub(super) fn answer(failure: &Failure) -> Response {
-    Response::from_errors(vec![of(failure, None).into_server_error(Pos::default())])
+    let mut error = ServerError::new(failure.message.clone(), None);
+    fill(error.extensions.get_or_insert_default(), failure, None);
+    Response::from_errors(vec![error])
 }
 
 /// Gives what the validation found the words of this interface.
@@ -49,10 +51,6 @@ pub(super) fn complete(mut response: Response) -> Response {
     for error in response.errors.iter_mut().filter(|error| error.extensions.is_none()) {
         let failure = Failure::new(StatusCode::BAD_REQUEST, INVALID_QUERY, "");
         fill(error.extensions.get_or_insert_default(), &failure, None);
-    }
-    for error in &mut response.errors {
-        // A place that is not of the document.
-        error.locations.retain(|place| place.line > 0);
     }
     response
 }

@@ -34,9 +34,16 @@ impl<S: Upstream> Calls for Arc<Gateway<S>> {
         Box::new(move |context| {
             let (gateway, shown) = (Self::clone(&gateway), shown.clone());
             FieldFuture::new(async move {
-                let caller = context.data::<Arc<Caller>>()?;
-                let text = gateway.value(route, &caller.origin, arguments(&context)?.as_bytes()).await.map_err(error)?;
-                show(caller, &text, &shown)
+                let answer = async {
+                    let caller = context.data::<Arc<Caller>>()?;
+                    let text = gateway.value(route, &caller.origin, arguments(&context)?.as_bytes()).await.map_err(error)?;
+                    show(caller, &text, &shown)
+                };
+                // The library leaves out what fails; it is to be null.
+                Ok(answer.await.unwrap_or_else(|error| {
+                    context.add_error(context.set_error_path(error.into_server_error(context.item.pos)));
+                    None
+                }))
             })
         })
     }
@@ -68,7 +75,9 @@ fn show(caller: &Caller, text: &str, shown: &Shown) -> Result<Option<FieldValue<
     if let Shown::Done = shown {
         return Ok(Some(FieldValue::value(true)));
     }
-    caller.budget.take(text.len())?;
+    if !caller.budget.take(text.len()) {
+        return Ok(None);
+    }
     let value = serde_json::from_str::<Value>(text);
     let value = value.map_err(|error| {
         tracing::error!(%error, "an answer cannot be shown");

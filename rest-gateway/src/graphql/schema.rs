@@ -169,11 +169,12 @@ impl Types {
         }
         let kind = field.kind();
         let (name, shown) = self.output_kind(&kind)?;
-        // Numbers that are not finite, and words without a name, are null.
-        let may_be_null = matches!(kind, Kind::Float | Kind::Double | Kind::Enum(_)) || is_any(&kind);
+        // Numbers that are not finite are null, and words without a name, which are left out of lists.
+        let may_be_null = matches!(kind, Kind::Float | Kind::Double) || is_any(&kind);
+        let is_word = matches!(kind, Kind::Enum(_));
         let ty = if field.cardinality() == Cardinality::Repeated {
             if may_be_null { TypeRef::NonNull(Box::new(TypeRef::named_list(name))) } else { TypeRef::named_nn_list_nn(name) }
-        } else if may_be_null || field.supports_presence() {
+        } else if may_be_null || is_word || field.supports_presence() {
             TypeRef::named(name)
         } else {
             TypeRef::named_nn(name)

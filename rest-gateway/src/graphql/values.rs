@@ -11,11 +11,9 @@ use std::{
 };
 
 use async_graphql::{
-    Error, Name, Value,
+    Name, Value,
     dynamic::{FieldFuture, FieldValue, ResolverContext},
 };
-
-use super::failure;
 
 /// What the values of one answer may take up.
 pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -33,9 +31,14 @@ impl Default for Budget {
 }
 
 impl Budget {
-    pub(super) fn take(&self, bytes: usize) -> Result<(), Error> {
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        taken.map(drop).map_err(|_| failure::too_large(MAX_ANSWER_BYTES))
+    /// Takes so much of it; false when there is not enough left, after which it is spent and the answer is none.
+    pub(super) fn take(&self, bytes: usize) -> bool {
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(bytes)));
+        taken.is_ok_and(|left| left > bytes)
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
     }
 
     /// Makes it whole again: for the next message of a stream.
@@ -70,29 +73,27 @@ pub(super) enum Shown {
 
 /// What answers for a member of an object.
 pub(super) fn member(key: String, shown: Shown) -> impl for<'a> Fn(ResolverContext<'a>) -> FieldFuture<'a> + Send + Sync + 'static {
-    move |context| match find(&context, &key, &shown) {
-        Ok(value) => FieldFuture::Value(value),
-        Err(error) => FieldFuture::new(std::future::ready(Err::<Option<FieldValue<'_>>, _>(error))),
-    }
+    move |context| FieldFuture::Value(find(&context, &key, &shown))
 }
 
-fn find<'a>(context: &ResolverContext<'a>, key: &str, shown: &Shown) -> Result<Option<FieldValue<'a>>, Error> {
-    let budget = &context.data::<Arc<super::Caller>>()?.budget;
-    let Some(Value::Object(members)) = context.parent_value.downcast_ref::<Value>() else { return Ok(None) };
-    budget.take(VALUE_BYTES)?;
+fn find<'a>(context: &ResolverContext<'a>, key: &str, shown: &Shown) -> Option<FieldValue<'a>> {
+    let budget = &context.data_opt::<Arc<super::Caller>>()?.budget;
+    let Some(Value::Object(members)) = context.parent_value.downcast_ref::<Value>() else { return None };
     // A member of a oneof that is not there has no value.
-    let Some(value) = members.get(key) else { return Ok(None) };
+    let value = members.get(key)?;
+    let taken = match (shown, value) {
+        (Shown::Object, Value::List(items)) => (items.len() + 1) * VALUE_BYTES,
+        (Shown::Object, _) => VALUE_BYTES,
+        (_, value) => size(value),
+    };
+    if !budget.take(taken) {
+        return None;
+    }
     match (shown, value) {
-        (_, Value::Null) => Ok(None),
-        (Shown::Object, Value::List(items)) => {
-            budget.take(items.len() * VALUE_BYTES)?;
-            Ok(Some(FieldValue::list(items.iter().map(|item| FieldValue::borrowed_any(item)))))
-        }
-        (Shown::Object, value) => Ok(Some(FieldValue::borrowed_any(value))),
-        (shown, value) => {
-            budget.take(size(value))?;
-            Ok(Some(FieldValue::value(shown.copy(value))))
-        }
+        (_, Value::Null) => None,
+        (Shown::Object, Value::List(items)) => Some(FieldValue::list(items.iter().map(|item| FieldValue::borrowed_any(item)))),
+        (Shown::Object, value) => Some(FieldValue::borrowed_any(value)),
+        (shown, value) => shown.copy(value).map(FieldValue::value),
     }
 }
 
@@ -102,18 +103,18 @@ pub(super) fn root(value: Value, shown: &Shown) -> Option<FieldValue<'static>> {
         (_, Value::Null) => None,
         (Shown::Object, Value::List(items)) => Some(FieldValue::list(items.into_iter().map(FieldValue::owned_any))),
         (Shown::Object, value) => Some(FieldValue::owned_any(value)),
-        (shown, value) => Some(FieldValue::value(shown.copy(&value))),
+        (shown, value) => shown.copy(&value).map(FieldValue::value),
     }
 }
 
 impl Shown {
-    fn copy(&self, value: &Value) -> Value {
+    /// A word without a name is the empty one, or one of a newer contract: it has no value, and is left out of lists.
+    fn copy(&self, value: &Value) -> Option<Value> {
         match (self, value) {
-            (Self::Word(_), Value::List(items)) => Value::List(items.iter().map(|item| self.copy(item)).collect()),
-            // A word without a name is the empty one, or one of a newer contract.
-            (Self::Word(names), Value::String(word)) => names.get(word).map_or(Value::Null, |name| Value::Enum(name.clone())),
-            (Self::Word(_), _) => Value::Null,
-            (Self::Plain | Self::Object | Self::Done, value) => value.clone(),
+            (Self::Word(_), Value::List(items)) => Some(Value::List(items.iter().filter_map(|item| self.copy(item)).collect())),
+            (Self::Word(names), Value::String(word)) => names.get(word).map(|name| Value::Enum(name.clone())),
+            (Self::Word(_), _) => None,
+            (Self::Plain | Self::Object | Self::Done, value) => Some(value.clone()),
         }
     }
 }
