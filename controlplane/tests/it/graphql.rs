@@ -1,6 +1,5 @@
 //! GraphQL against a whole control plane: the same operations, rights, limits and records as over REST.
 
-mod differential;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -72,9 +71,9 @@ const OPERATIONS: [(Method, &str, &str); 12] = [
     (Method::GET, "/api/v1/audit", "{ auditListAuditEvents { total } }"),
     (Method::GET, "/api/v1/auth/profile", "{ accountGetProfile { id } }"),
     (Method::GET, "/api/slurm/jobs", "{ slurmListJobs { total } }"),
-    (Method::GET, "/health", "{ agentApiGetHealth { status } }"),
+    (Method::GET, "/health", "{ nodeAgentGetHealth { status } }"),
     (Method::DELETE, "/api/v1/users/nothing", "mutation { userDeleteUser(id: \"nothing\") { message } }"),
-    (Method::DELETE, "/api/join-tokens/nothing", "mutation { nodeRevokeJoinToken(id: \"nothing\") }"),
+    (Method::DELETE, "/api/join-tokens/nothing", "mutation { joinTokenRevokeJoinToken(id: \"nothing\") }"),
 ];
 
 async fn everybody_is_told_what_rest_tells_them(plane: &Plane) {
@@ -124,7 +123,7 @@ async fn the_schema_is_for_who_is_logged_in(plane: &Plane) {
         assert!(schema.text.contains("type Mutation {"), "{}", schema.text);
     }
     // What needs no credentials does without them here too.
-    assert_eq!(data(&plane.http, "{ __typename agentApiGetHealth { status } }", &json!({})).await["__typename"], "Query");
+    assert_eq!(data(&plane.http, "{ __typename nodeAgentGetHealth { status } }", &json!({})).await["__typename"], "Query");
 
     let page = plane.http.request(Method::GET, PATH).header(header::ACCEPT, "text/html,*/*").body(Full::default()).unwrap();
     let page = plane.http.send(page).await;
