@@ -33,7 +33,7 @@ sdk: ## make the generated files of the Python and Go SDKs from the contract
 	sdk/generate.sh
 
 sdk-check: ## check that the SDKs are what the contract makes, and test them
-	$(CARGO) build --locked -p utopia-controlplane --bins
+	$(CARGO) build --locked -p utopia-controlplane -p aiinfra --bins
 	sdk/check.sh
 
 docs: ## build the book, and check its links

@@ -136,6 +136,15 @@ func TestAStreamThatNeverBeganIsTriedAgain(t *testing.T) {
 	equal(t, len(must[[]Claim](t)(collect(fake.client().Claims.Watch("1")))), 1)
 }
 
+func TestTheStartOfAServerCanBeFollowed(t *testing.T) {
+	fake := newFake(t)
+	fake.tell(fake.streams("ends", "data: {\"progress\": 50}\n\n", "data: {\"progress\": 100, \"ready\": true}\n\n"))
+	steps := must[[]Progress](t)(collect(fake.client().JupyterHub.WatchProgress("ada")))
+	equal(t, len(steps), 2)
+	equal(t, steps[1].Progress == 100 && steps[1].Ready, true)
+	equal(t, fake.seen()[0].path, "/api/jupyterhub/users/ada/server/progress")
+}
+
 func TestStreamsOutliveTheTimeoutOfCalls(t *testing.T) {
 	fake := newFake(t)
 	fake.tell(func(writer http.ResponseWriter, _ *http.Request) {

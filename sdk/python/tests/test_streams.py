@@ -109,6 +109,14 @@ def test_a_stream_that_never_began_is_tried_again(face: Face, fake: Fake, waits:
     assert [claim.id for claim in face.run(fake.url, lambda client: client.claims.watch("1"))] == ["1"]
 
 
+def test_the_start_of_a_server_can_be_followed(face: Face, fake: Fake) -> None:
+    steps = [{"progress": 50, "message": "spawning"}, {"progress": 100, "message": "ready", "ready": True, "url": "/user/ada/"}]
+    fake.tell(streams(*(f"data: {json.dumps(step)}\n\n" for step in steps)))
+    seen = face.run(fake.url, lambda client: client.jupyterhub.watch_progress("ada"))
+    assert [(step.progress, step.ready, step.url) for step in seen] == [(50, False, ""), (100, True, "/user/ada/")]
+    assert fake.asked[0].path == "/api/jupyterhub/users/ada/server/progress"
+
+
 def test_a_stream_that_ends_with_an_error(face: Face, fake: Fake) -> None:
     fake.tell(streams('data: {"id": "1"}\n\nevent: error\ndata: {"error": "log in again", "code": "Unauthenticated"}\n\n'))
     with pytest.raises(aiinfra.Unauthenticated, match="log in again"):
