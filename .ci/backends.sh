@@ -151,6 +151,7 @@ settings() {
   for name in "$@"; do
     if "${name}_answers"; then "${name}_settings"; fi
   done
+  if [[ -x $tools/s3/bin/python ]]; then echo "UTOPIA_TEST_S3_PYTHON=$tools/s3/bin/python"; fi
   if [[ -x $tools/webhooks/bin/python ]]; then echo "UTOPIA_TEST_WEBHOOK_PYTHON=$tools/webhooks/bin/python"; fi
 }
 

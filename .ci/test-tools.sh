@@ -36,4 +36,5 @@ flock 9
 install salt python_packages salt==3006.28 cherrypy==18.10.0 pyopenssl==26.4.0
 install jupyterhub python_packages jupyterhub==6.1.1 jupyter-server==2.21.1
 install jupyterhub-proxy node_packages configurable-http-proxy@5.3.0
+install s3 python_packages "boto3[crt]==1.44.5"
 install webhooks python_packages standardwebhooks==1.1.0

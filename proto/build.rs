@@ -23,6 +23,7 @@ const FILES: &[&str] = &[
     "utopia/slurm/v1/slurm.proto",
     "utopia/gpu/v1/gpu.proto",
     "utopia/backend/v1/backend.proto",
+    "utopia/storage/v1/storage.proto",
     "utopia/link/v1/link.proto",
     "utopia/link/v1/enrolment.proto",
 ];

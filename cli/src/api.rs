@@ -11,6 +11,7 @@ mod machine;
 mod monitoring;
 mod salt;
 mod slurm;
+mod storage;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub(crate) use machine::{Machine, MachineList};
 pub(crate) use monitoring::{History, MetricList};
 pub(crate) use salt::{Deployment, Minion, MinionList, MinionResult, SaltJob, StateResult};
 pub(crate) use slurm::{Cluster, ClusterList, FleetGpu, FleetGpuList, Job, JobList, SlurmGpus, SlurmNode, SlurmNodeList};
+pub(crate) use storage::{AccessKey, AccessKeyList, BucketList};
 pub(crate) use webhook::{Delivery, DeliveryList, Webhook, WebhookList};
 
 #[derive(Debug, Default, Deserialize)]

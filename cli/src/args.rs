@@ -6,6 +6,7 @@ mod hosts;
 mod jupyter;
 mod machines;
 mod metrics;
+mod s3;
 mod salt;
 mod slurm;
 mod tokens;
@@ -27,6 +28,7 @@ pub(crate) use hosts::{CreateHost, HostsCommand, MaintenanceCommand, UpdateHost}
 pub(crate) use jupyter::{CreateHubUser, HubServerName, JupyterCommand, StartHubServer, StopHubServer};
 pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
 pub(crate) use metrics::ShowMetrics;
+pub(crate) use s3::{CreateKey, KeysCommand, S3Command};
 pub(crate) use salt::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
 pub(crate) use slurm::{InCluster, JobsCommand, ListGpus, OneJob, SlurmCommand, SubmitJob};
 pub(crate) use tokens::{CreateToken, TokensCommand};
@@ -141,6 +143,9 @@ pub(crate) enum Command {
     /// JupyterHub: its users and their servers
     #[command(subcommand)]
     Jupyter(JupyterCommand),
+    /// Object storage: keys of the S3 interface, and what is kept
+    #[command(subcommand)]
+    S3(S3Command),
     /// Follow what happens: to claims, nodes and hosts
     Watch(WatchEvents),
     /// Webhooks: events, sent to a URL of yours (operators)

@@ -13,6 +13,7 @@ mod login;
 mod machines;
 mod metrics;
 mod nodes;
+mod s3;
 mod salt;
 mod secret;
 mod slurm;
@@ -60,6 +61,7 @@ pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Salt(command) => salt::run(&Context::new(global)?, command).await,
         Command::Backends => backends::run(&Context::new(global)?).await,
         Command::Jupyter(command) => jupyter::run(&Context::new(global)?, command).await,
+        Command::S3(command) => s3::run(&Context::new(global)?, command).await,
         Command::Watch(watch) => watch::run(&Context::new(global)?, watch).await,
         Command::Webhooks(command) => webhooks::run(&Context::new(global)?, command).await,
         Command::Metrics(show) => metrics::run(&Context::new(global)?, show).await,

@@ -1,6 +1,7 @@
 //! The settings of a control plane: flags with environment names.
 
 pub mod backends;
+pub mod s3;
 pub mod slurm;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -109,6 +110,10 @@ pub struct Config {
     /// Where the servers of others are
     #[command(flatten)]
     pub backends: backends::Settings,
+
+    /// Object storage
+    #[command(flatten)]
+    pub s3: s3::Settings,
 
     /// How the world reaches the JSON API
     #[command(flatten)]

@@ -16,6 +16,7 @@ pub mod model;
 pub mod monitoring;
 pub mod reconcile;
 mod run;
+pub mod s3;
 pub mod seal;
 mod server;
 pub mod service;

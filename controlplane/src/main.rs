@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
     match command {
         Some(Command::GatewayCertificate(arguments)) => process::exit_code(gateway_certificate(&arguments)),
         None => {
-            utopia_gateway::telemetry::init(config.log_format, "info");
+            utopia_gateway::telemetry::init(config.log_format, "info,s3s=off");
             let cancel = CancellationToken::new();
             process::main(Box::pin(utopia_controlplane::run(config, None, cancel.clone())), cancel).await
         }

@@ -8,6 +8,7 @@ pub mod machine;
 pub mod people;
 pub mod selector;
 pub mod slurm;
+pub mod storage;
 pub mod webhook;
 
 use std::{fmt, str::FromStr};

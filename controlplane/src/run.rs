@@ -45,6 +45,7 @@ use crate::{
     model::audit::Trail,
     monitoring::history::History,
     reconcile::{changes::Changes, driver::Driver, execute::Executor, plan},
+    s3::ObjectStorage,
     seal::Sealer,
     server::{Peers, Room, Server},
     service::join_token::JoinTokens,
@@ -121,6 +122,7 @@ struct ControlPlane {
     tokens: Tokens,
     limits: Limits,
     sessions: Sessions,
+    storage: ObjectStorage,
     registry: Registry,
     metrics: Arc<Metrics>,
 }
@@ -158,6 +160,8 @@ impl ControlPlane {
         let history = History::new(backends.prometheus(), &store, &clock);
         backend::metrics::register(&backends, &mut registry);
         let agent_tokens = AgentTokens::new(store.clone());
+        let parts = (store.clone(), sealer.clone(), clock.clone());
+        let storage = ObjectStorage::open(&config.s3, &config.data_dir, parts, &mut registry)?;
         Ok(Self {
             config,
             clock,
@@ -179,6 +183,7 @@ impl ControlPlane {
             tokens,
             limits,
             sessions,
+            storage,
             registry,
             metrics,
         })
@@ -319,6 +324,7 @@ impl ControlPlane {
         tracker.spawn(keeper.run(cancel.clone()));
         tracker.spawn(self.sessions.clone().note_use(cancel.clone()));
         self.spawn_watchers(tracker, cancel);
+        tracker.spawn(self.storage.clone().run(cancel.clone()));
         let upkeep = Upkeep {
             store: self.store.clone(),
             clock: self.clock.clone(),

@@ -1,5 +1,6 @@
 //! The gRPC services, one file each. They check what was sent, call the store, the hub or the reconciler, and answer.
 
+pub mod access_key;
 pub mod account;
 pub mod api_token;
 pub mod audit;
@@ -21,6 +22,7 @@ pub mod node;
 pub mod node_agent;
 pub mod salt;
 pub mod slurm;
+pub mod storage;
 pub mod user;
 pub mod validate;
 pub mod webhook;

@@ -4,10 +4,12 @@
 //! on PostgreSQL several replicas write at once, and there a lost race shows in the number of changed rows, not as an error.
 //! Nothing here decides: placing, quota policy and retries are the callers'.
 
+mod access_keys;
 mod admission;
 mod api_tokens;
 mod audit;
 mod batch;
+mod buckets;
 mod claims;
 mod deliveries;
 mod enrolment;
@@ -19,6 +21,7 @@ mod limit_usage;
 mod login_failures;
 mod machines;
 mod nodes;
+mod objects;
 mod open;
 mod outbox;
 mod placement;
@@ -28,6 +31,7 @@ mod series;
 mod sessions;
 mod signing_keys;
 mod slurm_jobs;
+mod uploads;
 mod users;
 mod webhooks;
 
@@ -42,9 +46,11 @@ use sqlx::{Any, AnyPool, Connection as _, Transaction};
 use tokio::sync::Notify;
 
 pub use self::{
+    access_keys::MAX_ACCESS_KEYS,
     admission::{AdmitError, Admitted, NewClaim},
     api_tokens::MAX_API_TOKENS,
     audit::{EventFilter, StoredEvent},
+    buckets::BucketRemoval,
     deliveries::{Claimed, NewDelivery, Settled},
     enrolment::{EnrolError, EnrolNode},
     gpus::GpuHealth,
@@ -54,6 +60,7 @@ pub use self::{
     login_failures::LoginFailures,
     machines::MachineFilter,
     nodes::DeleteNodeOutcome,
+    objects::{Attempt, NewObject, Refusal},
     open::Options,
     outbox::OutboxEnds,
     placement::{PlaceOutcome, Placement, StatusChange, Waiting},

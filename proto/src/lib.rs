@@ -47,4 +47,5 @@ package!(webhook, "Webhooks.", "/utopia.webhook.v1.rs");
 package!(monitoring, "Metrics now and before.", "/utopia.monitoring.v1.rs");
 package!(slurm, "Slurm's clusters, jobs and nodes.", "/utopia.slurm.v1.rs");
 package!(gpu, "The GPUs of the fleet.", "/utopia.gpu.v1.rs");
+package!(storage, "Object storage.", "/utopia.storage.v1.rs");
 package!(link, "The agents' link and enrolment.", "/utopia.link.v1.rs", "/link/utopia.link.v1.rs");

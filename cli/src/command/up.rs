@@ -32,7 +32,7 @@ struct AgentEnvironment {
 /// Runs everything until a signal comes or a part ends.
 pub(crate) async fn run(output: Output, settings: Up) -> anyhow::Result<()> {
     let agent = AgentEnvironment::parse_from([""; 0]).options;
-    telemetry::init(settings.control_plane.log_format, "info");
+    telemetry::init(settings.control_plane.log_format, "info,s3s=off");
     let cancel = CancellationToken::new();
     let everything = everything(output, settings, agent, cancel.clone());
     tokio::pin!(everything);

@@ -29,7 +29,7 @@ impl ControlPlane {
         let api = front::router(&pool, stack, &self.config.front)?;
         let readiness = Readiness { store: self.store.clone(), backends: self.backends.clone(), stopping };
         let ready = Router::new().route("/ready", get(ready)).with_state(readiness);
-        Ok(api.merge(observe::metrics_router(registry)).merge(ready))
+        Ok(api.merge(self.storage.router()).merge(observe::metrics_router(registry)).merge(ready))
     }
 }
 

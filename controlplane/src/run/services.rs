@@ -28,6 +28,7 @@ use utopia_proto::{
     policy::Policies,
     salt::v1::salt_service_server::SaltServiceServer,
     slurm::v1::slurm_service_server::SlurmServiceServer,
+    storage::v1::{access_key_service_server::AccessKeyServiceServer, storage_service_server::StorageServiceServer},
     webhook::v1::webhook_service_server::WebhookServiceServer,
 };
 
@@ -37,10 +38,10 @@ use crate::{
     checks::Checker,
     link::service::LinkService,
     service::{
-        account::AccountServer, api_token::ApiTokens, audit::AuditLog, backend::BackendList, claim::Claims, deletion::Deletion,
-        enrolment::Enrolment, event::Events, gpu::Gpus, host::Hosts, iam::Iam, jupyterhub::Hubs, machine::Machines,
-        monitoring::Monitoring, node::Nodes, node_agent::NodeAgents, salt::SaltStack, slurm::SlurmServer, user::Users,
-        webhook::WebhookServer,
+        access_key::AccessKeys, account::AccountServer, api_token::ApiTokens, audit::AuditLog, backend::BackendList,
+        claim::Claims, deletion::Deletion, enrolment::Enrolment, event::Events, gpu::Gpus, host::Hosts, iam::Iam,
+        jupyterhub::Hubs, machine::Machines, monitoring::Monitoring, node::Nodes, node_agent::NodeAgents, salt::SaltStack,
+        slurm::SlurmServer, storage::Storage, user::Users, webhook::WebhookServer,
     },
 };
 
@@ -85,6 +86,7 @@ impl ControlPlane {
         let link =
             LinkService { hub: hub.clone(), store: store.clone(), heartbeat_interval_ms: self.config.heartbeat_interval_ms };
         let hubs = Hubs { backends: self.backends.clone(), store: store.clone(), clock: clock.clone(), tracker: tracker.clone() };
+        let access_keys = AccessKeys { store: store.clone(), sealer: self.sealer.clone(), clock: clock.clone() };
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(utopia_proto::DESCRIPTORS)
@@ -104,6 +106,8 @@ impl ControlPlane {
             .add_service(JupyterHubServiceServer::new(hubs))
             .add_service(WebhookServiceServer::new(self.webhook_server()))
             .add_service(MonitoringServiceServer::new(self.monitoring()))
+            .add_service(AccessKeyServiceServer::new(access_keys))
+            .add_service(StorageServiceServer::new(Storage { store: store.clone() }))
             .add_service(ClaimServiceServer::new(claims))
             .add_service(MachineServiceServer::new(machines))
             .add_service(SaltServiceServer::new(salt))

@@ -106,7 +106,7 @@ fn owner(person: &Person) -> Option<i64> {
     if person.role == Role::Admin { None } else { Some(person.id) }
 }
 
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::missing("name"));
     }

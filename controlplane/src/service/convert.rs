@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 use prost_types::{ListValue, Struct, Timestamp as WireTimestamp, Value as WireValue, value::Kind};
 use serde_json::{Map, Value};
-use utopia_proto::{claim::v1 as claim, iam::v1 as iam, node::v1 as node};
+use utopia_proto::{claim::v1 as claim, iam::v1 as iam, node::v1 as node, storage::v1 as storage};
 
 use crate::error::{Error, Result};
-use crate::model::{Claim, JoinToken, Role, RolePolicy, User, people::ApiToken};
+use crate::model::{
+    Claim, JoinToken, Role, RolePolicy, User,
+    people::ApiToken,
+    storage::{AccessKey, Bucket},
+};
 
 /// A point in time.
 #[must_use]
@@ -67,6 +71,32 @@ pub fn api_token(token: ApiToken) -> iam::ApiToken {
         expires_at: Some(timestamp(token.expires_at)),
         created_at: Some(timestamp(token.created_at)),
         last_used_at: token.last_used_at.map(timestamp),
+    }
+}
+
+/// An access key without its secret.
+#[must_use]
+pub fn access_key(key: AccessKey) -> storage::AccessKey {
+    storage::AccessKey {
+        id: key.id,
+        secret: String::new(),
+        name: key.name,
+        username: key.username,
+        created_at: Some(timestamp(key.created_at)),
+        rotated_at: key.rotated_at.map(timestamp),
+        last_used_at: key.last_used_at.map(timestamp),
+    }
+}
+
+/// A bucket.
+#[must_use]
+pub fn bucket(bucket: Bucket) -> storage::Bucket {
+    storage::Bucket {
+        name: bucket.name,
+        username: bucket.owner,
+        objects: bucket.objects,
+        bytes: bucket.bytes,
+        created_at: Some(timestamp(bucket.created_at)),
     }
 }
 

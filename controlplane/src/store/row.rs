@@ -64,6 +64,11 @@ pub(super) fn last_before(rows: &[AnyRow], before: Timestamp) -> Result<Option<i
     Ok(last)
 }
 
+/// Text kept as its bytes.
+pub(super) fn utf8(row: &AnyRow, column: &str) -> Result<String> {
+    String::from_utf8(row.try_get(column)?).map_err(|error| decode_error(column, error))
+}
+
 /// A count or size that is never negative.
 pub(super) fn unsigned(row: &AnyRow, column: &str) -> Result<u64> {
     u64::try_from(row.try_get::<i64, _>(column)?).map_err(|error| decode_error(column, error))

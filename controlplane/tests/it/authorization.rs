@@ -204,6 +204,10 @@ async fn request_for(method: &MethodDescriptor, owner: &Newcomer) -> Bytes {
             let token = owner.http.post("/api/v1/tokens", &json!({"name": "script"})).await.expect(201);
             by_id(text(&token["data"], "id"))
         }
+        "RotateAccessKey" | "RevokeAccessKey" => {
+            let key = owner.http.post("/api/access-keys", &json!({"name": "script"})).await.expect(201);
+            by_id(text(&key, "id"))
+        }
         other => panic!("{other} has an owner in the contract, and this test knows no request for it"),
     }
 }
@@ -256,10 +260,18 @@ async fn lists_show_what_the_caller_may_see(plane: &Plane) {
     let token = owner.http.post("/api/v1/tokens", &json!({"name": "script"})).await.expect(201);
     let of_token = text(&token["data"], "id").to_owned();
     // What is listed, for whom else, and where the list is.
-    let table = [("/api/gpu-claims", &of_claim, true, "/claims"), ("/api/v1/tokens", &of_token, false, "/data/tokens")];
+    let key = owner.http.post("/api/access-keys", &json!({"name": "script"})).await.expect(201);
+    let of_key = text(&key, "id").to_owned();
+    let table = [
+        ("/api/gpu-claims", &of_claim, true, "/claims"),
+        ("/api/v1/tokens", &of_token, false, "/data/tokens"),
+        ("/api/access-keys", &of_key, false, "/access_keys"),
+    ];
     let mut listed = policies_with_owner("List");
     // The lists of others' servers are looked at where these servers are.
     listed.retain(|method| !method.starts_with("utopia.jupyterhub.") && !method.starts_with("utopia.slurm."));
+    // That of buckets, where they are made.
+    listed.retain(|method| !method.starts_with("utopia.storage.v1.StorageService."));
     assert_eq!(listed.len(), table.len(), "{listed:?}");
     for (path, id, for_operators, pointer) in table {
         let callers =

@@ -42,6 +42,7 @@ mod node_loss;
 mod node_operations;
 mod nodes;
 mod process;
+mod s3;
 mod salt;
 mod sealing;
 mod slurm;

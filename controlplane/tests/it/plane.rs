@@ -275,6 +275,11 @@ impl Plane {
         [path.to_owned(), format!("{path}-wal")].map(PathBuf::from).to_vec()
     }
 
+    /// Where files are kept beside the database.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
     /// Makes a join token over the API; answers the whole of it.
     pub(crate) async fn join_token(&self, max_uses: i32) -> Json {
         self.as_admin().post("/api/join-tokens", &json!({"max_uses": max_uses})).await.expect(201)

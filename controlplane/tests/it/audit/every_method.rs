@@ -160,6 +160,7 @@ pub(super) async fn every_audited_method_leaves_one_event(url: &str) {
     tour.accounts().await;
     tour.users().await;
     tour.api_tokens().await;
+    tour.access_keys().await;
     tour.jupyterhub().await;
     tour.slurm().await;
     tour.webhooks().await;

@@ -67,4 +67,19 @@ impl Tour<'_> {
         user.delete(&format!("/api/v1/tokens/{id}")).await.expect(200);
         self.left("/utopia.iam.v1.ApiTokenService/RevokeApiToken", "uma", id).await;
     }
+
+    pub(super) async fn access_keys(&mut self) {
+        let user = self.plane.as_user();
+        let key = user.post("/api/access-keys", &json!({"name": "backups"})).await.expect(201);
+        self.secrets.push(text(&key, "secret").to_owned());
+        let id = text(&key, "id");
+        let event = self.left("/utopia.storage.v1.AccessKeyService/CreateAccessKey", "uma", id).await;
+        assert_eq!((&event["new_value"]["name"], &event["new_value"]["secret"]), (&json!("backups"), &json!("***")));
+        let path = format!("/api/access-keys/{id}");
+        let rotated = user.post(&format!("{path}/rotate"), &json!({})).await.expect(200);
+        self.secrets.push(text(&rotated, "secret").to_owned());
+        self.left("/utopia.storage.v1.AccessKeyService/RotateAccessKey", "uma", id).await;
+        user.delete(&path).await.expect(200);
+        self.left("/utopia.storage.v1.AccessKeyService/RevokeAccessKey", "uma", id).await;
+    }
 }
