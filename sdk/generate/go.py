@@ -169,7 +169,8 @@ class Types:
         if may_be_absent and self.is_object(property.type) and not kind.startswith("*"):
             kind = f"*{kind}"
         tag = f'json:"{property.key}{",omitzero" if may_be_absent else ""}"' + (' secret:"true"' if property.is_secret else "")
-        return comment("\t", property.text) + f"\t{pascal(property.words)} {kind} `{tag}`\n"
+        required = " It is required." if property.is_required and not is_answer else ""
+        return comment("\t", property.text + required) + f"\t{pascal(property.words)} {kind} `{tag}`\n"
 
     def contents(self, schema: Schema) -> str:
         """Of a page: its place among the others."""
@@ -257,7 +258,7 @@ class Services:
             ("header", operation.headers),
         ):
             for property in properties:
-                text += comment("\t", property.text)
+                text += comment("\t", property.text + (" It is required." if property.is_required else ""))
                 text += f'\t{pascal(property.words)} {self.types.type(property.type)} `{place}:"{property.key}"`\n'
         return text + "}\n"
 

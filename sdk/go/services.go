@@ -2325,7 +2325,7 @@ func (service *MonitoringService) GetSystemMetricsContext(ctx context.Context, p
 
 // MonitoringQueryHistoryParams are what [MonitoringService.QueryHistory] may be told. What is zero is not said.
 type MonitoringQueryHistoryParams struct {
-	// A metric's name.
+	// A metric's name. It is required.
 	Metric string `query:"metric"`
 	// From then on.
 	Start time.Time `query:"start"`

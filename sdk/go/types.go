@@ -52,9 +52,9 @@ type Account struct {
 
 // Credentials.
 type AccountLoginRequest struct {
-	// The user name.
+	// The user name. It is required.
 	Username string `json:"username"`
-	// The password.
+	// The password. It is required.
 	Password string `json:"password" secret:"true"`
 }
 
@@ -65,11 +65,11 @@ func (value AccountLoginRequest) String() string {
 
 // A new user.
 type AccountRegisterRequest struct {
-	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
+	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case. It is required.
 	Username string `json:"username"`
 	// An e-mail address of at most 254 characters, unique without regard to case; may be left out.
 	Email string `json:"email,omitzero"`
-	// 8 to 256 bytes; well-known pairs of name and password are refused.
+	// 8 to 256 bytes; well-known pairs of name and password are refused. It is required.
 	Password string `json:"password" secret:"true"`
 	// Ignored unless an administrator calls; then as of CreateUser.
 	Role string `json:"role,omitzero"`
@@ -182,7 +182,7 @@ const (
 type ChangePasswordRequest struct {
 	// The old password; not needed by an administrator for somebody else.
 	OldPassword string `json:"old_password,omitzero" secret:"true"`
-	// The new password: 8 to 256 bytes.
+	// The new password: 8 to 256 bytes. It is required.
 	NewPassword string `json:"new_password" secret:"true"`
 }
 
@@ -374,7 +374,7 @@ type Container struct {
 
 // An API token to make.
 type CreateAPITokenRequest struct {
-	// What it is for: 1 to 64 printable characters, unique among the caller's.
+	// What it is for: 1 to 64 printable characters, unique among the caller's. It is required.
 	Name string `json:"name"`
 	// The most it may do: a role that is not above the caller's; the caller's own when left out.
 	Role string `json:"role,omitzero"`
@@ -411,9 +411,9 @@ type CreateClaimRequest struct {
 
 // A container to make.
 type CreateContainerByNodeIDRequest struct {
-	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
+	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`. It is required.
 	ClaimID string `json:"claim_id"`
-	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
+	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there. It is required.
 	Image string `json:"image"`
 	// How many GPUs it gets; 0 is valid.
 	GPUCount int `json:"gpu_count,omitzero"`
@@ -437,9 +437,9 @@ type CreateContainerByNodeIDRequest struct {
 type CreateContainerRequest struct {
 	// The node; see the service.
 	NodeID string `json:"node_id,omitzero"`
-	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`.
+	// What the container is for, and the idempotency key: 1 to 128 letters, digits, `.`, `_` or `-`. It is required.
 	ClaimID string `json:"claim_id"`
-	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there.
+	// The image, e.g. `registry.example:5000/team/train:1`. Pulled when it is not there. It is required.
 	Image string `json:"image"`
 	// How many GPUs it gets; 0 is valid.
 	GPUCount int `json:"gpu_count,omitzero"`
@@ -467,7 +467,7 @@ type CreateContainerResponse struct {
 
 // A new host. What an agent reports later takes the place of totals and versions.
 type CreateHostRequest struct {
-	// 1 to 128 printable characters, unique without regard to case.
+	// 1 to 128 printable characters, unique without regard to case. It is required.
 	Name string `json:"name"`
 	// An IPv4 or IPv6 address; may be left out.
 	IPAddress string `json:"ip_address,omitzero"`
@@ -516,17 +516,17 @@ type CreateJoinTokenRequest struct {
 
 // A new machine.
 type CreateMachineRequest struct {
-	// 1 to 128 printable characters, unique without regard to case.
+	// 1 to 128 printable characters, unique without regard to case. It is required.
 	Name string `json:"name"`
-	// An IPv4 or IPv6 address or a host name.
+	// An IPv4 or IPv6 address or a host name. It is required.
 	IPAddress string `json:"ip_address"`
 	// An address or host name; may be left out.
 	InternalAddress string `json:"internal_address,omitzero"`
-	// The user to log in as: 1 to 32 characters of a Unix user name.
+	// The user to log in as: 1 to 32 characters of a Unix user name. It is required.
 	User string `json:"user"`
 	// At most 1024 bytes. It is sealed and never shown. A password or a private key is needed.
 	Password string `json:"password,omitzero" secret:"true"`
-	// What it is for.
+	// What it is for. It is required.
 	Role MachineRole `json:"role"`
 	// A relative or absolute path of at most 1024 bytes without `..`; may be left out.
 	ArtifactPath string `json:"artifact_path,omitzero"`
@@ -552,11 +552,11 @@ func (value CreateMachineRequest) String() string {
 
 // A new user.
 type CreateUserRequest struct {
-	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
+	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case. It is required.
 	Username string `json:"username"`
 	// An e-mail address of at most 254 characters, unique without regard to case; may be left out.
 	Email string `json:"email,omitzero"`
-	// 8 to 256 bytes; well-known pairs of name and password are refused.
+	// 8 to 256 bytes; well-known pairs of name and password are refused. It is required.
 	Password string `json:"password" secret:"true"`
 	// `admin`, `operator`, `user` or `readonly`; `user` when left out.
 	Role string `json:"role,omitzero"`
@@ -569,9 +569,9 @@ func (value CreateUserRequest) String() string {
 
 // Who wants what.
 type CreateWebhookRequest struct {
-	// `https://` or `http://`, at most 2,048 characters, without user and password.
+	// `https://` or `http://`, at most 2,048 characters, without user and password. It is required.
 	URL string `json:"url"`
-	// Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all. Those of the audit log are not sent.
+	// Types of events, 1 to 64; `job.*` is all types of jobs, `*` is all. Those of the audit log are not sent. It is required.
 	Events []string `json:"events"`
 	// The secret of the signatures: 8 to 256 characters, or `whsec_` and 24 to 64 bytes in base64. A random one when empty.
 	Secret string `json:"secret,omitzero"`
@@ -639,9 +639,9 @@ const (
 
 // A state to apply.
 type DeployRequest struct {
-	// Which minions; at most 1,024 characters.
+	// Which minions; at most 1,024 characters. It is required.
 	Target string `json:"target"`
-	// The state, a dotted name of at most 256 characters.
+	// The state, a dotted name of at most 256 characters. It is required.
 	State string `json:"state"`
 	// Only say what would change.
 	Test bool `json:"test,omitzero"`
@@ -697,9 +697,9 @@ type Event struct {
 
 // A function to run.
 type ExecuteRequest struct {
-	// Which minions; at most 1,024 characters.
+	// Which minions; at most 1,024 characters. It is required.
 	Target string `json:"target"`
-	// What to run, a function of the allow-list.
+	// What to run, a function of the allow-list. It is required.
 	Function string `json:"function"`
 	// Its positional arguments, at most 64. A text like `name=value` is refused, for Salt takes it for a named argument. Whole
 	// numbers are sent as integers.
@@ -1069,7 +1069,7 @@ func (value JoinToken) String() string {
 
 // A user to add.
 type JupyterHubCreateUserRequest struct {
-	// The name, at most 64 characters: letters, digits, `-`, `_`, `.` and `@`.
+	// The name, at most 64 characters: letters, digits, `-`, `_`, `.` and `@`. It is required.
 	Username string `json:"username"`
 	// Whether they administrate the hub.
 	Admin bool `json:"admin,omitzero"`
@@ -1328,9 +1328,9 @@ func (page *ListWebhooksResponse) contents() ([]Webhook, int, int) {
 
 // Credentials.
 type LoginRequest struct {
-	// The user name.
+	// The user name. It is required.
 	Username string `json:"username"`
-	// The password.
+	// The password. It is required.
 	Password string `json:"password" secret:"true"`
 }
 
@@ -1706,7 +1706,7 @@ type PortMapping struct {
 type PortMappingInput struct {
 	// Port on the machine, 1 to 65535; 0 lets the agent choose.
 	HostPort int `json:"host_port,omitzero"`
-	// Port in the container, 1 to 65535.
+	// Port in the container, 1 to 65535. It is required.
 	ContainerPort int `json:"container_port"`
 	// `tcp` (also when empty) or `udp`.
 	Protocol string `json:"protocol,omitzero"`
@@ -1728,7 +1728,7 @@ type Progress struct {
 
 // A token to exchange.
 type RefreshRequest struct {
-	// The old token.
+	// The old token. It is required.
 	Token string `json:"token" secret:"true"`
 }
 
@@ -1739,7 +1739,7 @@ func (value RefreshRequest) String() string {
 
 // A machine that announces itself.
 type RegisterNodeRequest struct {
-	// 1 to 253 characters of a host name.
+	// 1 to 253 characters of a host name. It is required.
 	Hostname string `json:"hostname"`
 	// A stable id of the machine, at most 128 characters. With it, registering again answers the same node while that is
 	// `Pending`.
@@ -1754,9 +1754,9 @@ type RegisterNodeResponse struct {
 
 // A new user.
 type RegisterRequest struct {
-	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case.
+	// 3 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit. Unique without regard to case. It is required.
 	Username string `json:"username"`
-	// 8 to 256 bytes; well-known pairs of name and password are refused.
+	// 8 to 256 bytes; well-known pairs of name and password are refused. It is required.
 	Password string `json:"password" secret:"true"`
 }
 
@@ -1890,7 +1890,7 @@ func (value Session) String() string {
 
 // A status to set.
 type SetMachineStatusRequest struct {
-	// `available`, `unavailable`, `maintenance` or `error`.
+	// `available`, `unavailable`, `maintenance` or `error`. It is required.
 	Status MachineStatus `json:"status"`
 	// Why, at most 500 characters.
 	Message string `json:"message,omitzero"`
@@ -1980,7 +1980,8 @@ type SubmitJobRequest struct {
 	Nodes int `json:"nodes,omitzero"`
 	// How many tasks; Slurm's default when 0.
 	Ntasks int `json:"ntasks,omitzero"`
-	// The script with its `#!` line, at most 256 KiB, without NUL. It goes to Slurm as it is; nothing here runs it.
+	// The script with its `#!` line, at most 256 KiB, without NUL. It goes to Slurm as it is; nothing here runs it. It is
+	// required.
 	Script string `json:"script"`
 	// CPUs of each task; Slurm's default when 0.
 	CPUsPerTask int `json:"cpus_per_task,omitzero"`
@@ -2077,17 +2078,17 @@ type UpdateHostRequest struct {
 
 // What becomes of a machine.
 type UpdateMachineRequest struct {
-	// 1 to 128 printable characters, unique without regard to case.
+	// 1 to 128 printable characters, unique without regard to case. It is required.
 	Name string `json:"name"`
-	// An IPv4 or IPv6 address or a host name.
+	// An IPv4 or IPv6 address or a host name. It is required.
 	IPAddress string `json:"ip_address"`
 	// An address or host name; may be left out.
 	InternalAddress string `json:"internal_address,omitzero"`
-	// The user to log in as.
+	// The user to log in as. It is required.
 	User string `json:"user"`
 	// A new password; the old one stays when left out.
 	Password string `json:"password,omitzero" secret:"true"`
-	// What it is for.
+	// What it is for. It is required.
 	Role MachineRole `json:"role"`
 	// A path of at most 1024 bytes without `..`; may be left out.
 	ArtifactPath string `json:"artifact_path,omitzero"`
@@ -2121,9 +2122,9 @@ type UpdateUserRequest struct {
 
 // What it is to be.
 type UpdateWebhookRequest struct {
-	// As of subscribing.
+	// As of subscribing. It is required.
 	URL string `json:"url"`
-	// As of subscribing.
+	// As of subscribing. It is required.
 	Events []string `json:"events"`
 	// The present one stays when empty.
 	Secret string `json:"secret,omitzero"`

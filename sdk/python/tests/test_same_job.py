@@ -102,7 +102,7 @@ def test_the_same_job_on_a_real_slurm(admin: Client, control_plane: str, passwor
         "working_directory": "/tmp",
     }
     token = admin.iam.login(username="admin", password=password).token
-    ways = [by_cli, by_python, by_go]
+    ways = [by_cli, by_python, by_go, by_graphql]
     with admin.events.watch(types=["job.*"]) as events:
         next(events)
         jobs = [submit(control_plane, token, password, job, tmp_path) for submit in ways]
