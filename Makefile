@@ -40,6 +40,7 @@ docs: ## build the book, and check its links
 	docs/build.sh
 
 docs-reference: ## make the reference of the book from the contract and the programs
+	$(CARGO) build --locked --workspace --bins
 	docs/generate.sh
 
 docs-check: ## check that the reference is what it should be, and run every command of the book

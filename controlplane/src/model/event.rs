@@ -1,7 +1,11 @@
 //! Things that happened, as the log of events has them.
 
+mod types;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+
+pub use self::types::{Members, TYPES, Type, is_declared};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
