@@ -59,7 +59,7 @@ class Machine:
             "HOME": str(home),
             "PWD": str(self.directory),
             "PATH": f"{PROGRAMS}:{Path(self._python).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT / "sdk/python/src"),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "sdk/python/src"), *_webhook_packages()]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "NO_COLOR": "1",
             "UTOPIA_URL": self.here("http://127.0.0.1:8080"),
@@ -133,6 +133,8 @@ def lacks(page_text: str) -> str | None:
             return f"{setting} is not set"
     if "busybox" in page_text and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
         return "Docker does not answer"
+    if "import Webhook" in page_text and not _webhook_packages():
+        return "UTOPIA_TEST_WEBHOOK_PYTHON is not set"
     if "```go\n" in page_text and not shutil.which("go"):
         return "there is no Go toolchain"
     return None
@@ -156,6 +158,12 @@ def make_busybox() -> bool:
             ["docker", "import", "-c", 'CMD ["sh"]', str(archive), "busybox:latest"], capture_output=True, check=True
         )
     return True
+
+
+def _webhook_packages() -> list[str]:
+    """Where the library is with which receivers verify."""
+    python = os.environ.get("UTOPIA_TEST_WEBHOOK_PYTHON")
+    return [str(found) for found in Path(python).parents[1].glob("lib/python*/site-packages")] if python else []
 
 
 def _sql(statement: str) -> None:
