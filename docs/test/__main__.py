@@ -8,6 +8,7 @@ error with CI=true.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,8 +106,26 @@ def check_syntax(block: Block) -> None:
             checked = subprocess.run(["bash", "-n"], input=command.text, capture_output=True, text=True, check=False)
             if checked.returncode != 0:
                 raise Failed(f"{block.place}: {checked.stderr}")
+    elif block.language == "ini":
+        check_unit(block)
     elif block.language == "python":
         compile(block.text, block.place, "exec")
+
+
+def check_unit(block: Block) -> None:
+    """Has systemd look at a unit, where there is systemd. The programs it names are installed only where it is."""
+    unit = re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", block.text, flags=re.MULTILINE)
+    if unit == block.text:
+        raise Failed(f"{block.place}: it starts nothing")
+    if not shutil.which("systemd-analyze"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "utopia.service"
+        file.write_text(unit, encoding="utf-8")
+        checked = subprocess.run(["systemd-analyze", "verify", "--man=no", file], capture_output=True, text=True, check=False)
+        said = [line for line in checked.stderr.splitlines() if "utopia.service" in line]
+        if checked.returncode != 0 or said:
+            raise Failed(f"{block.place}: {checked.stderr}")
 
 
 def pages() -> list[Path]:
