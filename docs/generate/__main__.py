@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 import events
+import graphql
 import metrics
 import reasons
+import running
 import settings
 from grpc import Grpc
 from rest import Rest
@@ -32,10 +34,12 @@ def main() -> None:
             file = out / "reference" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
+    seen = running.look(programs)
     pages = {
         "errors.md": reasons.write(ROOT),
         "events.md": events.write(ROOT),
-        "metrics.md": metrics.write(ROOT, programs),
+        "graphql.md": graphql.write(seen.schema),
+        "metrics.md": metrics.write(ROOT, seen),
         "settings.md": settings.settings(programs),
         "command-line.md": settings.command_line(programs),
     }

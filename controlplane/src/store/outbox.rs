@@ -35,7 +35,10 @@ pub(super) async fn append(connection: &mut AnyConnection, events: &[NewEvent], 
     if events.is_empty() {
         return Ok(());
     }
-    debug_assert!(events.iter().all(|event| event::is_declared(event.kind, &event.data)), "not in the table of types: {events:?}");
+    debug_assert!(
+        events.iter().all(|event| event::is_declared(event.kind, &event.data)),
+        "not in the table of types: {events:?}"
+    );
     let count = i64::try_from(events.len()).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let head = sqlx::query_scalar("update outbox_head set sequence = sequence + $1 where id = 1 returning sequence").bind(count);
     let last: i64 = head.fetch_one(&mut *connection).await?;

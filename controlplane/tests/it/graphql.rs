@@ -38,7 +38,8 @@ fn outcome(answer: &Json) -> (u64, String) {
 
 async fn what_is_done_here_is_seen_there(plane: &Plane) {
     let user = plane.as_user();
-    let create = "mutation($spec: ClaimSpecInput!) { claimCreateClaim(spec: $spec) { id user_id status { phase } spec { image } } }";
+    let create =
+        "mutation($spec: ClaimSpecInput!) { claimCreateClaim(spec: $spec) { id user_id status { phase } spec { image } } }";
     let made = data(&user, create, &json!({"spec": {"image": "train:1", "resources": {"gpuCount": 1}}})).await;
     let made = &made["claimCreateClaim"];
     assert_eq!((&made["status"]["phase"], &made["user_id"]), (&json!("Pending"), &json!(plane.people.user.id)));
@@ -137,7 +138,8 @@ async fn each_field_of_the_root_counts_as_a_call() {
     with_sqlite(async |url| {
         let plane = Plane::start_as(url, &["--limits", "general=5,admin=4,login=3"]).await;
         let user = plane.as_user();
-        data(&user, "{ a: claimListClaims { total } b: claimListClaims { total } c: claimListClaims { total } }", &json!({})).await;
+        data(&user, "{ a: claimListClaims { total } b: claimListClaims { total } c: claimListClaims { total } }", &json!({}))
+            .await;
         assert_eq!(user.get("/api/gpu-claims").await.headers["x-ratelimit-remaining"], "1");
         let answer = post(&user, "{ a: claimListClaims { total } b: claimListClaims { total } }", &json!({})).await;
         let seconds = answer.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap();
