@@ -17,5 +17,6 @@ if (($# == 0)); then
   for part in "$here/generate" "$here/test" "$here/links.py"; do
     (cd "$here" && MYPYPATH=$part mypy --strict --no-error-summary --cache-dir /dev/null "$part")
   done
+  (cd "$here/test" && PYTHONDONTWRITEBYTECODE=1 python3 -m pytest -q -p no:cacheprovider)
 fi
 PYTHONDONTWRITEBYTECODE=1 python3 "$here/test" "$@"

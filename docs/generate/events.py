@@ -32,6 +32,9 @@ def write(root: Path) -> str:
     ]
     for kind, told in members.items():
         title = TITLES.get(kind, kind.capitalize())
-        parts += [heading(2, title, slug(title)), table(["type", "when"], [[f"`{name}`", when] for name, when, of in types if of == kind])]
+        parts += [
+            heading(2, title, slug(title)),
+            table(["type", "when"], [[f"`{name}`", when] for name, when, of in types if of == kind]),
+        ]
         parts.append(table(["member of data", "meaning"], [[f"`{name}`", meaning] for name, meaning in told]))
     return page("Events", *parts)

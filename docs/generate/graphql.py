@@ -20,7 +20,10 @@ def write(schema: str) -> str:
         body = re.search(rf"^type {root} {{\n(.*?)^}}", schema, re.MULTILINE | re.DOTALL)
         if not body:
             raise SystemExit(f"the schema has no type {root} that docs/generate/graphql.py could read")
-        rows = [[f"`{name}`", f"`{squeeze(arguments)}`" if arguments else "", f"`{kind}`", text] for text, name, arguments, kind in fields(body[1])]
+        rows = [
+            [f"`{name}`", f"`{squeeze(arguments)}`" if arguments else "", f"`{kind}`", text]
+            for text, name, arguments, kind in fields(body[1])
+        ]
         parts += [heading(2, title, slug(title)), table(["field", "arguments", "answer", "what it does"], rows)]
     parts += [heading(2, "The whole schema", "schema"), f"```graphql\n{schema.strip()}\n```"]
     return page("GraphQL", *parts)
@@ -29,7 +32,9 @@ def write(schema: str) -> str:
 def fields(body: str) -> list[tuple[str, str, str, str]]:
     """Description, name, arguments and type of each field."""
     found = re.findall(r'(?:^\s*"""\n(.*?)\n\s*"""\n)?^\s*(\w+)(?:\((.*?)\))?: (\S+)', body, re.MULTILINE | re.DOTALL)
-    return [("\n".join(line.strip() for line in text.splitlines()), name, arguments, kind) for text, name, arguments, kind in found]
+    return [
+        ("\n".join(line.strip() for line in text.splitlines()), name, arguments, kind) for text, name, arguments, kind in found
+    ]
 
 
 def squeeze(text: str) -> str:

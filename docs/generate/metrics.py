@@ -11,7 +11,11 @@ from text import code, heading, page, slug, table
 
 # Where the names of metrics stand in the sources.
 SOURCES = {
-    "The control plane": ("controlplane/src/telemetry.rs", "controlplane/src/backend/metrics.rs", "rest-gateway/src/metrics.rs"),
+    "The control plane": (
+        "controlplane/src/telemetry.rs",
+        "controlplane/src/backend/metrics.rs",
+        "rest-gateway/src/metrics.rs",
+    ),
     "The agent": ("agent/src/metrics.rs",),
     "The gateway": ("rest-gateway/src/metrics.rs",),
 }
@@ -54,7 +58,9 @@ def _check(root: Path, title: str, metrics: dict[str, Metric]) -> None:
                 metrics[name] = Metric(kind, f"{told[1]}.", {label: None})
         missing = [name for name in re.findall(NAME, text) if not any(f"{shown}_".find(f"{name}_") >= 0 for shown in metrics)]
         if missing:
-            raise SystemExit(f"{source} has metrics that did not show when docs/generate/metrics.py looked: {', '.join(missing)}")
+            raise SystemExit(
+                f"{source} has metrics that did not show when docs/generate/metrics.py looked: {', '.join(missing)}"
+            )
 
 
 def _metrics(text: str) -> dict[str, Metric]:

@@ -62,7 +62,9 @@ def look(programs: Path) -> Seen:
             control_plane = _until(lambda: _all_of(_text(http, "/metrics"), wanted))
             agent_metrics = _until(lambda: _all_of(_text(agent, "/metrics"), ("utopia_agent_commands", "DCGM_FI_DEV_GPU_UTIL")))
             subprocess.run(
-                [programs / "utopia-controlplane", "gateway-certificate", "--data-dir", directory, "--out", directory], check=True, capture_output=True
+                [programs / "utopia-controlplane", "gateway-certificate", "--data-dir", directory, "--out", directory],
+                check=True,
+                capture_output=True,
             )
             remote = {
                 **settings,

@@ -15,7 +15,11 @@ SERVERS = {
     "utopia-gateway": "A JSON API of its own process, in front of a control plane elsewhere.",
 }
 FURTHER = [
-    ["`RUST_LOG`", "all", "What is logged, as [tracing](https://docs.rs/tracing-subscriber) has it: `info`, `utopia_controlplane::reconcile=debug`."],
+    [
+        "`RUST_LOG`",
+        "all",
+        "What is logged, as [tracing](https://docs.rs/tracing-subscriber) has it: `info`, `utopia_controlplane::reconcile=debug`.",
+    ],
     ["`UTOPIA_PASSWORD`", "`aiinfra`", "The password for `login` and `register`."],
     ["`UTOPIA_TOKEN`", "`aiinfra`", "A token that takes the place of the one that `login` keeps."],
 ]
@@ -47,7 +51,11 @@ def settings(programs: Path) -> str:
         "Each setting is a flag and a variable of the environment; the flag wins. `--help` of each program tells the same. Times have their unit in the name."
     ]
     for program, about in SERVERS.items():
-        rows = [setting.row() for setting in _settings(_help(programs / program)) if setting.flag not in ("-h, --help", "-V, --version")]
+        rows = [
+            setting.row()
+            for setting in _settings(_help(programs / program))
+            if setting.flag not in ("-h, --help", "-V, --version")
+        ]
         parts += [heading(2, program, program), about, table(["flag", "environment", "default", "meaning"], rows)]
     parts += [heading(2, "Further variables", "further"), table(["environment", "program", "meaning"], FURTHER)]
     return page("Settings", *parts)

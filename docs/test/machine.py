@@ -20,6 +20,9 @@ PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 BUSYBOX = Path("/bin/busybox")
 LOCAL = r"(localhost|127\.0\.0\.1|0\.0\.0\.0)"
 
+# Programs that pages use and not every machine has.
+TOOLS = ("jq", "openssl", "pg_dump", "promtool")
+
 # What a page says, and the setting of the tests that says where it really is.
 SERVERS = {
     "http://slurm.example:6820": "UTOPIA_TEST_SLURM_URL",
@@ -135,9 +138,8 @@ def lacks(page_text: str) -> str | None:
         return "Docker does not answer"
     if "import Webhook" in page_text and not _webhook_packages():
         return "UTOPIA_TEST_WEBHOOK_PYTHON is not set"
-    if "```go\n" in page_text and not shutil.which("go"):
-        return "there is no Go toolchain"
-    return None
+    needed = [program for program in TOOLS if f"{program} " in page_text] + (["go"] if "```go\n" in page_text else [])
+    return next((f"there is no {program}" for program in needed if not shutil.which(program)), None)
 
 
 def make_busybox() -> bool:
