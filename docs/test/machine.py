@@ -20,6 +20,9 @@ PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 BUSYBOX = Path("/bin/busybox")
 LOCAL = r"(localhost|127\.0\.0\.1|0\.0\.0\.0)"
 
+# What of Python pages import, and the setting of the tests that names a Python that has it.
+PACKAGES = {"import Webhook": "UTOPIA_TEST_WEBHOOK_PYTHON", "import boto3": "UTOPIA_TEST_S3_PYTHON"}
+
 # Programs that pages use and not every machine has.
 TOOLS = ("jq", "openssl", "pg_dump", "promtool")
 
@@ -62,7 +65,9 @@ class Machine:
             "HOME": str(home),
             "PWD": str(self.directory),
             "PATH": f"{PROGRAMS}:{Path(self._python).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "sdk/python/src"), *_webhook_packages()]),
+            "PYTHONPATH": os.pathsep.join(
+                [str(ROOT / "sdk/python/src"), *(path for setting in PACKAGES.values() for path in _packages(setting))]
+            ),
             "PYTHONDONTWRITEBYTECODE": "1",
             "NO_COLOR": "1",
             "UTOPIA_URL": self.here("http://127.0.0.1:8080"),
@@ -136,8 +141,9 @@ def lacks(page_text: str) -> str | None:
             return f"{setting} is not set"
     if "busybox" in page_text and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
         return "Docker does not answer"
-    if "import Webhook" in page_text and not _webhook_packages():
-        return "UTOPIA_TEST_WEBHOOK_PYTHON is not set"
+    for used, setting in PACKAGES.items():
+        if used in page_text and not _packages(setting):
+            return f"{setting} is not set"
     needed = [program for program in TOOLS if f"{program} " in page_text] + (["go"] if "```go\n" in page_text else [])
     return next((f"there is no {program}" for program in needed if not shutil.which(program)), None)
 
@@ -162,9 +168,9 @@ def make_busybox() -> bool:
     return True
 
 
-def _webhook_packages() -> list[str]:
-    """Where the library is with which receivers verify."""
-    python = os.environ.get("UTOPIA_TEST_WEBHOOK_PYTHON")
+def _packages(setting: str) -> list[str]:
+    """Where the packages of a Python are that only some pages use."""
+    python = os.environ.get(setting)
     return [str(found) for found in Path(python).parents[1].glob("lib/python*/site-packages")] if python else []
 
 
