@@ -21,6 +21,8 @@ SOURCES = {
 }
 # What shows only once a container was made, for which Docker would be needed here: its type and label.
 ONCE_THERE_IS_ONE = {"utopia_agent_containers": ("gauge", "state")}
+# What shows only of people who have stored something: it is read from where it is registered.
+OF_PEOPLE = {"controlplane/src/s3/meters.rs": "utopia_s3"}
 NAME = r'"((?:utopia|grpc|http|DCGM_FI)_\w+)"'
 
 
@@ -41,6 +43,9 @@ def write(root: Path, seen: Seen) -> str:
     ]
     for title, text in zip(SOURCES, seen.metrics, strict=True):
         metrics = _metrics(text)
+        if title == "The control plane":
+            for source, prefix in OF_PEOPLE.items():
+                metrics |= _registered((root / source).read_text(encoding="utf-8"), prefix)
         _check(root, title, metrics)
         rows = [[code(name), metric.kind, ", ".join(map(code, metric.labels)), metric.help] for name, metric in metrics.items()]
         parts += [heading(2, title, slug(title)), table(["metric", "type", "labels", "meaning"], rows)]
@@ -61,6 +66,21 @@ def _check(root: Path, title: str, metrics: dict[str, Metric]) -> None:
             raise SystemExit(
                 f"{source} has metrics that did not show when docs/generate/metrics.py looked: {', '.join(missing)}"
             )
+
+
+def _registered(text: str, prefix: str) -> dict[str, Metric]:
+    """What a source registers, with the type and labels of the families that it declares."""
+    families = dict((name, kinds) for name, *kinds in re.findall(r"(\w+): Family<(\w+), (\w+)>", text))
+    labels = {name: re.findall(r"(\w+): ", body) for name, body in re.findall(r"struct (\w+Labels) \{(.*?)\}", text, re.DOTALL)}
+    registered = r'registry\.register\w*\(\s*"(\w+)",\s*"([^"]+)",\s*(?:Unit::(\w+),\s*)?meters\.(\w+)'
+    metrics = {}
+    for name, told, unit, family in re.findall(registered, text):
+        of, kind = families.pop(family)
+        full = f"{prefix}_{name}" + (f"_{unit.lower()}" if unit else "")
+        metrics[full] = Metric(kind.lower(), f"{told}.", dict.fromkeys(labels[of]))
+    if families:
+        raise SystemExit(f"docs/generate/metrics.py does not see where these are registered: {', '.join(families)}")
+    return metrics
 
 
 def _metrics(text: str) -> dict[str, Metric]:
