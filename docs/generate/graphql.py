@@ -21,7 +21,7 @@ def write(schema: str) -> str:
         if not body:
             raise SystemExit(f"the schema has no type {root} that docs/generate/graphql.py could read")
         rows = [
-            [f"`{name}`", f"`{squeeze(arguments)}`" if arguments else "", f"`{kind}`", text]
+            [f"`{name}`", f"`{arguments}`" if arguments else "", f"`{kind}`", text]
             for text, name, arguments, kind in fields(body[1])
         ]
         parts += [heading(2, title, slug(title)), table(["field", "arguments", "answer", "what it does"], rows)]
@@ -31,12 +31,18 @@ def write(schema: str) -> str:
 
 def fields(body: str) -> list[tuple[str, str, str, str]]:
     """Description, name, arguments and type of each field."""
-    found = re.findall(r'(?:^\s*"""\n(.*?)\n\s*"""\n)?^\s*(\w+)(?:\((.*?)\))?: (\S+)', body, re.MULTILINE | re.DOTALL)
-    return [
-        ("\n".join(line.strip() for line in text.splitlines()), name, arguments, kind) for text, name, arguments, kind in found
-    ]
+    told: list[str] = []
+
+    def put_away(text: re.Match[str]) -> str:
+        told.append("\n".join(line.strip() for line in text[1].strip().splitlines()))
+        return f"#{len(told) - 1}#"
+
+    # Descriptions may hold anything that has a meaning outside of them.
+    bare = re.sub(r'"""(.*?)"""', put_away, body, flags=re.DOTALL)
+    found = re.findall(r"^\s*(?:#(\d+)#\s*)?(\w+)(?:\(([^)]*)\))?: (\S+)", bare, re.MULTILINE)
+    return [(told[int(at)] if at else "", name, squeeze(arguments), kind) for at, name, arguments, kind in found]
 
 
-def squeeze(text: str) -> str:
+def squeeze(arguments: str) -> str:
     """Arguments on one line, without their descriptions."""
-    return " ".join(re.sub(r'"""(.*?)"""', "", text, flags=re.DOTALL).split())
+    return ", ".join(" ".join(part.split()) for part in re.sub(r"#\d+#", "", arguments).split(",") if part.strip())

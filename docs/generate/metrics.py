@@ -70,7 +70,7 @@ def _check(root: Path, title: str, metrics: dict[str, Metric]) -> None:
 
 def _registered(text: str, prefix: str) -> dict[str, Metric]:
     """What a source registers, with the type and labels of the families that it declares."""
-    families = dict((name, kinds) for name, *kinds in re.findall(r"(\w+): Family<(\w+), (\w+)>", text))
+    families = {name: kinds for name, *kinds in re.findall(r"(\w+): Family<(\w+), (\w+)>", text)}
     labels = {name: re.findall(r"(\w+): ", body) for name, body in re.findall(r"struct (\w+Labels) \{(.*?)\}", text, re.DOTALL)}
     registered = r'registry\.register\w*\(\s*"(\w+)",\s*"([^"]+)",\s*(?:Unit::(\w+),\s*)?meters\.(\w+)'
     metrics = {}
