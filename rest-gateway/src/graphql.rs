@@ -177,9 +177,10 @@ impl<S: Upstream> Graphql<S> {
             failure::answer(&Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", "the schema cannot be made"))
         })?;
         bounds::check_text(&request.query).map_err(failure::too_complex)?;
-        let (name, variables) = (request.operation_name.clone(), request.variables.clone());
+        let (name, variables) = (request.operation_name.clone(), std::mem::take(&mut request.variables));
         let document = request.parsed_query().map_err(|error| failure::complete(Response::from_errors(vec![error])))?;
         let measured = bounds::measure(document, name.as_deref(), &variables).map_err(failure::too_complex)?;
+        request.variables = variables;
         let Some(measured) = measured else {
             let message = format!("the document has no operation named {}", name.unwrap_or_default());
             return Err(failure::answer(&Failure::new(StatusCode::BAD_REQUEST, "InvalidQuery", message)));
@@ -281,7 +282,9 @@ fn other_method(method: &Method, media: Media) -> HttpResponse {
     let mut response = if method == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        let message = format!("{method} is not possible here; documents come by POST, subscriptions over a WebSocket, and a browser finds a page");
+        let message = format!(
+            "{method} is not possible here; documents come by POST, subscriptions over a WebSocket, and a browser finds a page"
+        );
         media.refuse(&Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message))
     };
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, OPTIONS, POST"));

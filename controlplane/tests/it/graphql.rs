@@ -1,5 +1,6 @@
 //! GraphQL against a whole control plane: the same operations, rights, limits and records as over REST.
 
+mod differential;
 mod socket;
 
 use std::collections::BTreeMap;

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn words_become_names() {
-        for (text, expected) in [("Running", "Running"), ("dark-blue", "dark_blue"), ("2nd", "_2nd"), ("true", "_true"), ("__x", "_x")]
+        for (text, expected) in
+            [("Running", "Running"), ("dark-blue", "dark_blue"), ("2nd", "_2nd"), ("true", "_true"), ("__x", "_x")]
         {
             assert_eq!(word(text).as_deref(), Some(expected));
             assert!(is_name(expected), "{expected}");

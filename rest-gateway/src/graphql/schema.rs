@@ -35,7 +35,7 @@ use crate::{
     template::Template,
     transcode::table::{
         Shape,
-        options::{key_of, words},
+        options::{is_required, key_of, words},
         shape,
     },
 };
@@ -69,7 +69,8 @@ pub(super) fn schema(pool: &DescriptorPool, routes: &Routes, calls: &dyn Calls) 
         builder = builder.register(Scalar::new(name).description(description));
     }
     builder = types.made.into_iter().fold(builder, SchemaBuilder::register);
-    let wrong = |error: async_graphql::dynamic::SchemaError| RouteError::Binding { method: "GraphQL".to_owned(), reason: error.0 };
+    let wrong =
+        |error: async_graphql::dynamic::SchemaError| RouteError::Binding { method: "the schema".to_owned(), reason: error.0 };
     builder.limit_recursive_depth(bounds::MAX_LEVELS + 1).disable_suggestions().finish().map_err(wrong)
 }
 
@@ -103,7 +104,11 @@ impl Roots {
         let field = Field::new(name, ty, calls.answering(route, shown)).description(description);
         let field = if deprecation { field.deprecation(None) } else { field };
         let field = arguments.into_iter().fold(field, Field::argument);
-        if first.method == "GET" { self.query.push(field) } else { self.mutation.push(field) }
+        if first.method == "GET" {
+            self.query.push(field)
+        } else {
+            self.mutation.push(field)
+        }
         Ok(())
     }
 
@@ -114,7 +119,8 @@ impl Roots {
         let query = Object::new("Query").description("What can be read. Each field is one call.");
         builder = builder.register(self.query.into_iter().fold(query, Object::field));
         if let Some(name) = mutation {
-            let mutation = Object::new(name).description("What can be done. Each field is one call, and they are made one after the other.");
+            let mutation =
+                Object::new(name).description("What can be done. Each field is one call, and they are made one after the other.");
             builder = builder.register(self.mutation.into_iter().fold(mutation, Object::field));
         }
         if let Some(name) = subscription {
@@ -215,23 +221,25 @@ impl Types {
         Ok((name, Shown::Object))
     }
 
-    /// The arguments of a method: the fields of its request. Those are required that every binding has in its path.
+    /// The arguments of a method: the fields of its request. Those are required of which the contract says so, or that every binding has in
+    /// its path.
     fn arguments(&mut self, method: &MethodDescriptor, bindings: &[Rule]) -> Result<Vec<InputValue>, String> {
         let paths = bindings.iter().map(|rule| Template::parse(&rule.path).map_err(|error| error.to_string()));
         let paths = paths.collect::<Result<Vec<_>, _>>()?;
-        let is_required = |field: &FieldDescriptor| {
+        let in_paths = |field: &FieldDescriptor| {
             let names = [field.name().to_owned(), key_of(field)];
             paths.iter().all(|path| path.variables.iter().any(|variable| names.contains(&variable.field)))
         };
         let fields = sorted_fields(&method.input());
-        fields.iter().map(|field| self.input_value(field, is_required(field))).collect()
+        fields.iter().map(|field| self.input_value(field, is_required(field) || in_paths(field))).collect()
     }
 
     fn input_value(&mut self, field: &FieldDescriptor, is_required: bool) -> Result<InputValue, String> {
         let name = if field.is_map() { JSON.to_owned() } else { self.input_kind(&field.kind())? };
         let is_list = field.cardinality() == Cardinality::Repeated && !field.is_map();
         let ty = match (is_list, is_required) {
-            (true, _) => TypeRef::named_nn_list(name),
+            (true, true) => TypeRef::named_nn_list_nn(name),
+            (true, false) => TypeRef::named_nn_list(name),
             (false, true) => TypeRef::named_nn(name),
             (false, false) => TypeRef::named(name),
         };
@@ -256,7 +264,7 @@ impl Types {
             let comment = self.comments.at(&message.parent_file(), message.path()).to_owned();
             let mut object = InputObject::new(&name).description(comment);
             for field in sorted_fields(message) {
-                object = object.field(self.input_value(&field, false)?);
+                object = object.field(self.input_value(&field, is_required(&field))?);
             }
             self.made.push(object.into());
         }
@@ -345,13 +353,7 @@ fn scalar_name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Bool => TypeRef::BOOLEAN,
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => TypeRef::INT,
-        Kind::Int64
-        | Kind::Sint64
-        | Kind::Sfixed64
-        | Kind::Uint32
-        | Kind::Fixed32
-        | Kind::Uint64
-        | Kind::Fixed64 => LONG,
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint32 | Kind::Fixed32 | Kind::Uint64 | Kind::Fixed64 => LONG,
         Kind::Float | Kind::Double => TypeRef::FLOAT,
         Kind::String | Kind::Bytes => TypeRef::STRING,
         Kind::Enum(_) | Kind::Message(_) => JSON,

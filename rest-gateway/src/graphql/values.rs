@@ -72,7 +72,10 @@ pub(super) enum Shown {
 }
 
 /// What answers for a member of an object.
-pub(super) fn member(key: String, shown: Shown) -> impl for<'a> Fn(ResolverContext<'a>) -> FieldFuture<'a> + Send + Sync + 'static {
+pub(super) fn member(
+    key: String,
+    shown: Shown,
+) -> impl for<'a> Fn(ResolverContext<'a>) -> FieldFuture<'a> + Send + Sync + 'static {
     move |context| FieldFuture::Value(find(&context, &key, &shown))
 }
 

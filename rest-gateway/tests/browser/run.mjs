@@ -1,4 +1,4 @@
-// The browser tests: Swagger UI, and gRPC-Web from another origin, in headless Chromium against a real control plane.
+// The browser tests: Swagger UI, GraphiQL, and gRPC-Web from another origin, in headless Chromium against a real control plane.
 //
 //   node run.mjs CONTROL_PLANE DESCRIPTORS CHROMIUM SCREENSHOTS
 //
@@ -124,6 +124,42 @@ async function swaggerUi(browser, url) {
   await page.close();
 }
 
+// A document is answered, and a subscription goes on answering over its WebSocket.
+async function graphiql(browser, url) {
+  const login = await fetch(`${url}/api/auth/login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ username: "admin", password }),
+  });
+  const { token } = await login.json();
+  const { page, complaints } = await openPage(browser, [url, url.replace("http", "ws")]);
+  await page.goto(`${url}/api/graphql`);
+  const write = async (editor, text) => {
+    const found = page.locator(`[aria-label="${editor}"] .CodeMirror`).first();
+    await found.waitFor();
+    await found.evaluate((element, text) => element.CodeMirror.setValue(text), text);
+  };
+  const answers = page.locator(".result-window");
+  await write("Headers", JSON.stringify({ Authorization: `Bearer ${token}` }));
+  await write("Query Editor", "{ claimListClaims { total claims { id } } }");
+  await page.click(".graphiql-execute-button");
+  await answers.getByText('"claims"').first().waitFor();
+  await page.screenshot({ path: join(screenshots, "graphiql.png") });
+
+  // The schema is shown to whom the token stands for.
+  await page.click('button[aria-label="Re-fetch GraphQL schema"]');
+  await page.click('button[aria-label="Show Documentation Explorer"]');
+  await page.locator(".graphiql-doc-explorer").getByText("Subscription", { exact: true }).first().waitFor();
+  await page.screenshot({ path: join(screenshots, "graphiql-schema.png") });
+
+  await write("Query Editor", "subscription { eventWatchEvents { type } }");
+  await page.click(".graphiql-execute-button");
+  await answers.getByText('"bookmark"').first().waitFor();
+  await page.screenshot({ path: join(screenshots, "graphiql-subscription.png") });
+  assert.deepEqual(complaints, []);
+  await page.close();
+}
+
 async function grpcWeb(browser, url, origin) {
   const { page, complaints } = await openPage(browser, [url, origin]);
   await page.goto(`${origin}/`);
@@ -161,7 +197,7 @@ try {
   server = await startControlPlane(directory, origin);
   const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
   browser = await chromium.launch({ executablePath, args, timeout });
-  for (const test of [swaggerUi, grpcWeb, strangers]) {
+  for (const test of [swaggerUi, graphiql, grpcWeb, strangers]) {
     await test(browser, server.url, origin);
     console.log(`ok ${test.name}`);
   }

@@ -1,4 +1,4 @@
-//! Swagger UI and gRPC-Web in a real browser, against a real control plane: runs `tests/browser/run.mjs`.
+//! Swagger UI, GraphiQL and gRPC-Web in a real browser, against a real control plane: runs `tests/browser/run.mjs`.
 //!
 //! It needs Node.js with the packages of `tests/browser` (`npm ci`), Chromium, and the control plane's program beside the
 //! gateway's. Without them the test is skipped with a line on stderr, except on CI. The screenshots are kept.

@@ -71,7 +71,8 @@ async fn refused(router: &Router, query: &str) -> (String, String) {
 
 #[tokio::test]
 async fn a_query_gives_what_it_selects() {
-    let answer = ask(&claims(), "{ claimListClaims(phase: Running, limit: 5) { total limit claims { id status { phase } } } }").await;
+    let answer =
+        ask(&claims(), "{ claimListClaims(phase: Running, limit: 5) { total limit claims { id status { phase } } } }").await;
     let claims = json!([{"id": "listed", "status": {"phase": "Running"}}]);
     assert_eq!(answer, json!({"data": {"claimListClaims": {"total": 1, "limit": 5, "claims": claims}}}));
 }
@@ -151,12 +152,21 @@ async fn every_kind_of_value_goes_there_and_back() {
 #[tokio::test]
 async fn what_is_no_document_is_refused() {
     let router = claims();
-    for body in ["", "{", "[]", "7", r#"[{"query": "{ __typename }"}]"#, r#"{"query": 7}"#, r#"{"query": "{a}", "variables": []}"#] {
+    for body in
+        ["", "{", "[]", "7", r#"[{"query": "{ __typename }"}]"#, r#"{"query": 7}"#, r#"{"query": "{a}", "variables": []}"#]
+    {
         let answer = post(&router, body).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
         assert_eq!(answer.json["errors"][0]["extensions"]["code"], "MalformedJson", "{body}");
     }
-    for query in ["", "{", "{ nothing }", "{ claimGetClaim { id } }", "{ claimGetClaim(id: \"a\") }", "query A { __typename } query A { a }"] {
+    for query in [
+        "",
+        "{",
+        "{ nothing }",
+        "{ claimGetClaim { id } }",
+        "{ claimGetClaim(id: \"a\") }",
+        "query A { __typename } query A { a }",
+    ] {
         assert_eq!(refused(&router, query).await.0, "InvalidQuery", "{query}");
     }
     let (code, _) = refused(&router, "subscription { claimWatchClaim(id: \"a\") { id } }").await;
@@ -165,7 +175,10 @@ async fn what_is_no_document_is_refused() {
     assert_eq!(unnamed.json["errors"][0]["message"], "the document has no operation named B");
 
     let large = post(&router, &json!({"query": "{ __typename }", "x": "x".repeat(1024 * 1024)}).to_string()).await;
-    assert_eq!((large.status, &large.json["errors"][0]["extensions"]["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("RequestTooLarge")));
+    assert_eq!(
+        (large.status, &large.json["errors"][0]["extensions"]["code"]),
+        (StatusCode::PAYLOAD_TOO_LARGE, &json!("RequestTooLarge"))
+    );
     let text = Request::post(PATH).header("content-type", "text/plain").body(Body::from("{}")).unwrap();
     assert_eq!(send(&router, text).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     for method in [Method::GET, Method::PUT, Method::DELETE] {
@@ -184,7 +197,10 @@ async fn a_client_that_wants_statuses_gets_them() {
         let request = Request::post(PATH).header("content-type", "application/json");
         let request = request.header("accept", "application/graphql-response+json, application/json;q=0.9");
         let answer = send(&claims(), request.body(Body::from(json!({"query": query}).to_string())).unwrap()).await;
-        assert_eq!((answer.status, &*answer.headers["content-type"].to_str().unwrap()), (status, "application/graphql-response+json"));
+        assert_eq!(
+            (answer.status, &*answer.headers["content-type"].to_str().unwrap()),
+            (status, "application/graphql-response+json")
+        );
     }
 }
 
@@ -206,7 +222,12 @@ async fn bombs_are_refused() {
     });
     // Each fragment spreads the next twice: 2^40 fields.
     let doubling = (0..40).fold(String::new(), |mut text, index| {
-        write!(text, "fragment f{index} on TestEverything {{ a: child {{ ...f{next} }} b: child {{ ...f{next} }} }} ", next = index + 1).unwrap();
+        write!(
+            text,
+            "fragment f{index} on TestEverything {{ a: child {{ ...f{next} }} b: child {{ ...f{next} }} }} ",
+            next = index + 1
+        )
+        .unwrap();
         text
     });
     let flat_doubling = (0..25).fold(String::new(), |mut text, index| {
@@ -231,7 +252,10 @@ async fn bombs_are_refused() {
         format!("{} {doubling} {last}", field("shelfPlain", "...f0")),
         format!("{} {flat_doubling} fragment f25 on TestEverything {{ string }}", field("shelfPlain", "...f0")),
         format!("{} {chain} fragment f1500 on TestEverything {{ string }}", field("shelfPlain", "...f0")),
-        format!("{} fragment a on TestEverything {{ ...b }} fragment b on TestEverything {{ ...a }}", field("shelfPlain", "...a")),
+        format!(
+            "{} fragment a on TestEverything {{ ...b }} fragment b on TestEverything {{ ...a }}",
+            field("shelfPlain", "...a")
+        ),
         format!("mutation {{ shelfPlain {{ string {} }} }}", "@include(if: true) ".repeat(65)),
         format!("mutation {{ shelfPlain(string: \"{}\") {{ string }} }}", "x".repeat(64 * 1024)),
         "subscription { a: shelfFollow { string } b: shelfFollow { string } }".to_owned(),
