@@ -106,7 +106,7 @@ def split(name: str) -> Words:
 def plural(words: Words) -> Words:
     """The words of many."""
     last = words[-1]
-    if last.endswith("y"):
+    if last.endswith("y") and last[-2:-1] not in "aeiou":
         return [*words[:-1], last[:-1] + "ies"]
     return [
         *words[:-1],

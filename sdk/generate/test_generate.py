@@ -209,9 +209,10 @@ def test_names_are_split_into_words() -> None:
         "load1": "load1",
     }.items():
         assert split(name) == words.split()
-    assert [plural([word])[0] for word in ("claim", "policy", "status")] == [
+    assert [plural([word])[0] for word in ("claim", "policy", "key", "status")] == [
         "claims",
         "policies",
+        "keys",
         "statuses",
     ]
 

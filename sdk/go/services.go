@@ -29,6 +29,8 @@ type Services struct {
 	Slurm      *SlurmService
 	GPUs       *GPUsService
 	Backends   *BackendsService
+	AccessKeys *AccessKeysService
+	Storage    *StorageService
 }
 
 func newServices(connection *connection) Services {
@@ -52,6 +54,8 @@ func newServices(connection *connection) Services {
 		Slurm:      &SlurmService{connection},
 		GPUs:       &GPUsService{connection},
 		Backends:   &BackendsService{connection},
+		AccessKeys: &AccessKeysService{connection},
+		Storage:    &StorageService{connection},
 	}
 }
 
@@ -2647,4 +2651,152 @@ func (service *BackendsService) ListContext(ctx context.Context) (*ListBackendsR
 		return nil, err
 	}
 	return &result, nil
+}
+
+// AccessKeysService has the operations of client.AccessKeys.
+type AccessKeysService struct {
+	connection *connection
+}
+
+// AccessKeysListParams are what [AccessKeysService.List] may be told. What is zero is not said.
+type AccessKeysListParams struct {
+	// From 1.
+	Page int `query:"page"`
+	// Keys on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+}
+
+// List: lists access keys without their secrets, newest first: the caller's, or for an administrator everybody's.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's. Counts towards the
+// general limit.
+func (service *AccessKeysService) List(params ...AccessKeysListParams) (*ListAccessKeysResponse, error) {
+	return service.ListContext(context.Background(), params...)
+}
+
+// ListContext is [AccessKeysService.List] with a context.
+func (service *AccessKeysService) ListContext(ctx context.Context, params ...AccessKeysListParams) (*ListAccessKeysResponse, error) {
+	var result ListAccessKeysResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/access-keys", params: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// All gives all of what [AccessKeysService.List] gives in pages, fetched as it is consumed.
+func (service *AccessKeysService) All(params ...AccessKeysListParams) iter.Seq2[AccessKey, error] {
+	return service.AllContext(context.Background(), params...)
+}
+
+// AllContext is [AccessKeysService.All] with a context.
+func (service *AccessKeysService) AllContext(ctx context.Context, params ...AccessKeysListParams) iter.Seq2[AccessKey, error] {
+	parameters := first(params)
+	parameters.Limit = pageSize
+	return pages[AccessKey](func(number int) (*ListAccessKeysResponse, error) {
+		parameters := parameters
+		parameters.Page = number
+		return service.ListContext(ctx, parameters)
+	})
+}
+
+// Create: makes an access key for the caller.
+//
+// The secret is shown this once.
+//
+// Errors: ALREADY_EXISTS when the caller has a key of this name; INVALID_ARGUMENT when a field breaks its rule;
+// PERMISSION_DENIED when called with an API token (`NotASession`); RESOURCE_EXHAUSTED (`TooManyAccessKeys`) with 20 of them.
+//
+// Needs a person's token, of any role. Counts towards the general limit.
+func (service *AccessKeysService) Create(body CreateAccessKeyRequest) (*AccessKey, error) {
+	return service.CreateContext(context.Background(), body)
+}
+
+// CreateContext is [AccessKeysService.Create] with a context.
+func (service *AccessKeysService) CreateContext(ctx context.Context, body CreateAccessKeyRequest) (*AccessKey, error) {
+	var result AccessKey
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/access-keys", body: body}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// Rotate: gives an access key of the caller's a new secret, shown this once; the one before is refused at once.
+//
+// Errors: NOT_FOUND; PERMISSION_DENIED when called with an API token (`NotASession`).
+//
+// Needs a person's token, of any role. Reaches what is the caller's own. Counts towards the general limit.
+func (service *AccessKeysService) Rotate(id string) (*AccessKey, error) {
+	return service.RotateContext(context.Background(), id)
+}
+
+// RotateContext is [AccessKeysService.Rotate] with a context.
+func (service *AccessKeysService) RotateContext(ctx context.Context, id string) (*AccessKey, error) {
+	var result AccessKey
+	if err := service.connection.do(ctx, request{method: "POST", path: "/api/access-keys/{id}/rotate", arguments: []any{id}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// Revoke: revokes an access key at once.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's. Counts towards the
+// general limit.
+func (service *AccessKeysService) Revoke(id string) (*RevokeAccessKeyResponse, error) {
+	return service.RevokeContext(context.Background(), id)
+}
+
+// RevokeContext is [AccessKeysService.Revoke] with a context.
+func (service *AccessKeysService) RevokeContext(ctx context.Context, id string) (*RevokeAccessKeyResponse, error) {
+	var result RevokeAccessKeyResponse
+	if err := service.connection.do(ctx, request{method: "DELETE", path: "/api/access-keys/{id}", arguments: []any{id}}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// StorageService has the operations of client.Storage.
+type StorageService struct {
+	connection *connection
+}
+
+// StorageListBucketsParams are what [StorageService.ListBuckets] may be told. What is zero is not said.
+type StorageListBucketsParams struct {
+	// From 1.
+	Page int `query:"page"`
+	// Buckets on a page: default 20, at most 100.
+	Limit int `query:"limit"`
+}
+
+// ListBuckets: lists buckets with what is in them, by name: the caller's, or for an administrator everybody's.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's. Counts towards the
+// general limit.
+func (service *StorageService) ListBuckets(params ...StorageListBucketsParams) (*ListBucketsResponse, error) {
+	return service.ListBucketsContext(context.Background(), params...)
+}
+
+// ListBucketsContext is [StorageService.ListBuckets] with a context.
+func (service *StorageService) ListBucketsContext(ctx context.Context, params ...StorageListBucketsParams) (*ListBucketsResponse, error) {
+	var result ListBucketsResponse
+	if err := service.connection.do(ctx, request{method: "GET", path: "/api/storage/buckets", params: first(params)}, &result); err != nil {
+		return nil, err
+	}
+	return &result, nil
+}
+
+// AllBuckets gives all of what [StorageService.ListBuckets] gives in pages, fetched as it is consumed.
+func (service *StorageService) AllBuckets(params ...StorageListBucketsParams) iter.Seq2[Bucket, error] {
+	return service.AllBucketsContext(context.Background(), params...)
+}
+
+// AllBucketsContext is [StorageService.AllBuckets] with a context.
+func (service *StorageService) AllBucketsContext(ctx context.Context, params ...StorageListBucketsParams) iter.Seq2[Bucket, error] {
+	parameters := first(params)
+	parameters.Limit = pageSize
+	return pages[Bucket](func(number int) (*ListBucketsResponse, error) {
+		parameters := parameters
+		parameters.Page = number
+		return service.ListBucketsContext(ctx, parameters)
+	})
 }

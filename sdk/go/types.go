@@ -32,6 +32,29 @@ func (value APIToken) String() string {
 	return withoutSecrets(value)
 }
 
+// An access key.
+type AccessKey struct {
+	// The access key id, not secret: `aws_access_key_id`.
+	ID string `json:"id"`
+	// The secret: `aws_secret_access_key`; only in the answer that made it.
+	Secret string `json:"secret" secret:"true"`
+	// What it is for.
+	Name string `json:"name"`
+	// The user name of its owner.
+	Username string `json:"username"`
+	// When it was made.
+	CreatedAt time.Time `json:"created_at"`
+	// When its secret was replaced.
+	RotatedAt time.Time `json:"rotated_at"`
+	// When it was last used, to the minute.
+	LastUsedAt time.Time `json:"last_used_at"`
+}
+
+// String shows all but secrets.
+func (value AccessKey) String() string {
+	return withoutSecrets(value)
+}
+
 // A person.
 type Account struct {
 	// A UUID.
@@ -177,6 +200,20 @@ const (
 	BackendStatusDown          BackendStatus = "down"
 	BackendStatusNotConfigured BackendStatus = "not_configured"
 )
+
+// A bucket.
+type Bucket struct {
+	// Its name, unique on this server.
+	Name string `json:"name"`
+	// The user name of its owner.
+	Username string `json:"username"`
+	// How many objects it holds; 0 when another server keeps them.
+	Objects int64 `json:"objects"`
+	// Bytes of their content; 0 when another server keeps them.
+	Bytes int64 `json:"bytes"`
+	// When it was made.
+	CreatedAt time.Time `json:"created_at"`
+}
 
 // Which password becomes which.
 type ChangePasswordRequest struct {
@@ -380,6 +417,12 @@ type CreateAPITokenRequest struct {
 	Role string `json:"role,omitzero"`
 	// Seconds until it expires: default 2592000 (30 days), at most 31536000 (a year).
 	TTLSeconds int64 `json:"ttl_seconds,omitzero"`
+}
+
+// An access key to make.
+type CreateAccessKeyRequest struct {
+	// What it is for: 1 to 64 printable characters, unique among the caller's. It is required.
+	Name string `json:"name"`
 }
 
 // A claim to make: `{"spec": {...}}`, or the fields of the specification themselves.
@@ -1107,6 +1150,22 @@ func (page *ListAPITokensResponse) contents() ([]APIToken, int, int) {
 	return page.Tokens, int(page.Page), int(page.Total)
 }
 
+// A page of access keys.
+type ListAccessKeysResponse struct {
+	// Newest first.
+	AccessKeys []AccessKey `json:"access_keys"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Keys on a page.
+	Limit int `json:"limit"`
+}
+
+func (page *ListAccessKeysResponse) contents() ([]AccessKey, int, int) {
+	return page.AccessKeys, int(page.Page), int(page.Total)
+}
+
 // A page of events.
 type ListAuditEventsResponse struct {
 	// Newest first.
@@ -1127,6 +1186,24 @@ func (page *ListAuditEventsResponse) contents() ([]AuditEvent, int, int) {
 type ListBackendsResponse struct {
 	// By kind and name.
 	Backends []Backend `json:"backends"`
+}
+
+// A page of buckets.
+type ListBucketsResponse struct {
+	// By name.
+	Buckets []Bucket `json:"buckets"`
+	// How many there are on all pages.
+	Total int64 `json:"total"`
+	// This page.
+	Page int `json:"page"`
+	// Buckets on a page.
+	Limit int `json:"limit"`
+	// What all buckets hold, on all pages.
+	Usage *Usage `json:"usage"`
+}
+
+func (page *ListBucketsResponse) contents() ([]Bucket, int, int) {
+	return page.Buckets, int(page.Page), int(page.Total)
 }
 
 // A page of claims.
@@ -1813,6 +1890,12 @@ type RevokeAPITokenResponse struct {
 	Message string `json:"message"`
 }
 
+// It is done.
+type RevokeAccessKeyResponse struct {
+	// A sentence.
+	Message string `json:"message"`
+}
+
 // A role.
 type Role struct {
 	// The name.
@@ -2132,6 +2215,16 @@ type UpdateWebhookRequest struct {
 	Description string `json:"description,omitzero"`
 	// Whether events are not sent. What happens meanwhile is not sent later.
 	Paused bool `json:"paused,omitzero"`
+}
+
+// What is kept.
+type Usage struct {
+	// Buckets.
+	Buckets int64 `json:"buckets"`
+	// Objects.
+	Objects int64 `json:"objects"`
+	// Bytes of content.
+	Bytes int64 `json:"bytes"`
 }
 
 // A person.

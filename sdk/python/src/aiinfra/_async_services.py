@@ -12,11 +12,13 @@ from . import _async
 from ._core import path as _path
 from ._paging import PAGE_SIZE
 from .models import (
+    AccessKey,
     Account,
     ApiToken,
     AuditEvent,
     AuditLink,
     AuditResult,
+    Bucket,
     ChangePasswordResponse,
     Claim,
     ClaimExplanation,
@@ -45,9 +47,11 @@ from .models import (
     JobStatus,
     JoinToken,
     JupyterHubListUsersResponse,
+    ListAccessKeysResponse,
     ListApiTokensResponse,
     ListAuditEventsResponse,
     ListBackendsResponse,
+    ListBucketsResponse,
     ListClaimsResponse,
     ListClustersResponse,
     ListDeliveriesResponse,
@@ -80,6 +84,7 @@ from .models import (
     Progress,
     RegisterNodeResponse,
     ResourcesInput,
+    RevokeAccessKeyResponse,
     RevokeApiTokenResponse,
     Role,
     SaltJob,
@@ -2892,6 +2897,114 @@ class AsyncBackendsService:
         return await self._connection.call(ListBackendsResponse, "GET", "/api/backends")
 
 
+class AsyncAccessKeysService:
+    """Operations of `client.access_keys`."""
+
+    def __init__(self, connection: _async.AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+    ) -> ListAccessKeysResponse:
+        """Lists access keys without their secrets, newest first: the caller's, or for an administrator everybody's.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Keys on a page: default 20, at most 100.
+        """
+        return await self._connection.call(
+            ListAccessKeysResponse, "GET", "/api/access-keys", query={"page": page, "limit": limit}
+        )
+
+    def iterate(
+        self,
+    ) -> AsyncIterator[AccessKey]:
+        """All of what `list` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list(page=page, limit=PAGE_SIZE))
+
+    async def create(
+        self,
+        *,
+        name: str,
+    ) -> AccessKey:
+        """Makes an access key for the caller.
+
+        The secret is shown this once.
+
+        Errors: ALREADY_EXISTS when the caller has a key of this name; INVALID_ARGUMENT when a field breaks its rule;
+        PERMISSION_DENIED when called with an API token (`NotASession`); RESOURCE_EXHAUSTED (`TooManyAccessKeys`) with
+        20 of them.
+
+        Needs a person's token, of any role. Counts towards the general limit.
+
+        - name: What it is for: 1 to 64 printable characters, unique among the caller's.
+        """
+        return await self._connection.call(AccessKey, "POST", "/api/access-keys", body={"name": name})
+
+    async def rotate(
+        self,
+        id: str,
+    ) -> AccessKey:
+        """Gives an access key of the caller's a new secret, shown this once; the one before is refused at once.
+
+        Errors: NOT_FOUND; PERMISSION_DENIED when called with an API token (`NotASession`).
+
+        Needs a person's token, of any role. Reaches what is the caller's own. Counts towards the general limit.
+
+        - id: The access key id.
+        """
+        return await self._connection.call(AccessKey, "POST", _path("/api/access-keys/{id}/rotate", id=id))
+
+    async def revoke(
+        self,
+        id: str,
+    ) -> RevokeAccessKeyResponse:
+        """Revokes an access key at once.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the general limit.
+
+        - id: The access key id.
+        """
+        return await self._connection.call(RevokeAccessKeyResponse, "DELETE", _path("/api/access-keys/{id}", id=id))
+
+
+class AsyncStorageService:
+    """Operations of `client.storage`."""
+
+    def __init__(self, connection: _async.AsyncConnection) -> None:
+        self._connection = connection
+
+    async def list_buckets(
+        self,
+        *,
+        page: int | None = None,
+        limit: int | None = None,
+    ) -> ListBucketsResponse:
+        """Lists buckets with what is in them, by name: the caller's, or for an administrator everybody's.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `admin`, everybody's.
+        Counts towards the general limit.
+
+        - page: From 1.
+        - limit: Buckets on a page: default 20, at most 100.
+        """
+        return await self._connection.call(
+            ListBucketsResponse, "GET", "/api/storage/buckets", query={"page": page, "limit": limit}
+        )
+
+    def iterate_buckets(
+        self,
+    ) -> AsyncIterator[Bucket]:
+        """All of what `list_buckets` gives in pages, fetched as it is consumed."""
+        return self._connection.pages(lambda page: self.list_buckets(page=page, limit=PAGE_SIZE))
+
+
 class AsyncServices:
     """All services of the contract."""
 
@@ -2915,3 +3028,5 @@ class AsyncServices:
         self.slurm = AsyncSlurmService(connection)
         self.gpus = AsyncGpusService(connection)
         self.backends = AsyncBackendsService(connection)
+        self.access_keys = AsyncAccessKeysService(connection)
+        self.storage = AsyncStorageService(connection)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from . import _model
 
 __all__ = [
+    "AccessKey",
     "Account",
     "ApiToken",
     "AuditEvent",
@@ -16,6 +17,7 @@ __all__ = [
     "AuditResult",
     "Backend",
     "BackendStatus",
+    "Bucket",
     "ChangePasswordResponse",
     "Claim",
     "ClaimExplanation",
@@ -53,9 +55,11 @@ __all__ = [
     "JobStatus",
     "JoinToken",
     "JupyterHubListUsersResponse",
+    "ListAccessKeysResponse",
     "ListApiTokensResponse",
     "ListAuditEventsResponse",
     "ListBackendsResponse",
+    "ListBucketsResponse",
     "ListClaimsResponse",
     "ListClustersResponse",
     "ListDeliveriesResponse",
@@ -98,6 +102,7 @@ __all__ = [
     "RegisterNodeResponse",
     "Resources",
     "ResourcesInput",
+    "RevokeAccessKeyResponse",
     "RevokeApiTokenResponse",
     "Role",
     "RolePolicy",
@@ -112,6 +117,7 @@ __all__ = [
     "SystemMetrics",
     "TargetType",
     "TestToken",
+    "Usage",
     "User",
     "Webhook",
 ]
@@ -421,6 +427,32 @@ class TargetType(_model.Word):
 
 
 @dataclass
+class AccessKey(_model.Model):
+    """An access key."""
+
+    id: str = ""
+    """The access key id, not secret: `aws_access_key_id`."""
+
+    secret: str = _model.member("secret", "", repr=False)
+    """The secret: `aws_secret_access_key`; only in the answer that made it."""
+
+    name: str = ""
+    """What it is for."""
+
+    username: str = ""
+    """The user name of its owner."""
+
+    created_at: datetime | None = None
+    """When it was made."""
+
+    rotated_at: datetime | None = None
+    """When its secret was replaced."""
+
+    last_used_at: datetime | None = None
+    """When it was last used, to the minute."""
+
+
+@dataclass
 class Account(_model.Model):
     """A person."""
 
@@ -571,6 +603,26 @@ class Backend(_model.Model):
 
     setting: str = ""
     """The setting that names it."""
+
+
+@dataclass
+class Bucket(_model.Model):
+    """A bucket."""
+
+    name: str = ""
+    """Its name, unique on this server."""
+
+    username: str = ""
+    """The user name of its owner."""
+
+    objects: int = 0
+    """How many objects it holds; 0 when another server keeps them."""
+
+    bytes: int = 0
+    """Bytes of their content; 0 when another server keeps them."""
+
+    created_at: datetime | None = None
+    """When it was made."""
 
 
 @dataclass
@@ -1791,6 +1843,14 @@ class ResourcesInput(_model.Model):
 
 
 @dataclass
+class RevokeAccessKeyResponse(_model.Model):
+    """It is done."""
+
+    message: str = ""
+    """A sentence."""
+
+
+@dataclass
 class RevokeApiTokenResponse(_model.Model):
     """It is done."""
 
@@ -1998,6 +2058,20 @@ class TestToken(_model.Model):
 
 
 @dataclass
+class Usage(_model.Model):
+    """What is kept."""
+
+    buckets: int = 0
+    """Buckets."""
+
+    objects: int = 0
+    """Objects."""
+
+    bytes: int = 0
+    """Bytes of content."""
+
+
+@dataclass
 class User(_model.Model):
     """A person."""
 
@@ -2060,6 +2134,25 @@ class JupyterHubListUsersResponse(_model.Model, _model.Page[HubUser]):
 
 
 @dataclass
+class ListAccessKeysResponse(_model.Model, _model.Page[AccessKey]):
+    """A page of access keys."""
+
+    _items: ClassVar[str] = "access_keys"
+
+    access_keys: list[AccessKey] = field(default_factory=list)
+    """Newest first."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Keys on a page."""
+
+
+@dataclass
 class ListApiTokensResponse(_model.Model, _model.Page[ApiToken]):
     """A page of API tokens."""
 
@@ -2095,6 +2188,28 @@ class ListAuditEventsResponse(_model.Model, _model.Page[AuditEvent]):
 
     limit: int = 0
     """Events on a page."""
+
+
+@dataclass
+class ListBucketsResponse(_model.Model, _model.Page[Bucket]):
+    """A page of buckets."""
+
+    _items: ClassVar[str] = "buckets"
+
+    buckets: list[Bucket] = field(default_factory=list)
+    """By name."""
+
+    total: int = 0
+    """How many there are on all pages."""
+
+    page: int = 0
+    """This page."""
+
+    limit: int = 0
+    """Buckets on a page."""
+
+    usage: Usage | None = None
+    """What all buckets hold, on all pages."""
 
 
 @dataclass
