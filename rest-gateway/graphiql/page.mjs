@@ -9,8 +9,8 @@ const url = new URL("/api/graphql", location.href);
 const subscriptionUrl = new URL(url);
 subscriptionUrl.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 
-const defaultQuery = `# Put the token of a log-in into the headers below, then fetch the schema again:
-#   mutation { iamLogin(username: "…", password: "…") { token } }
+const defaultQuery = `# The token of a log-in goes into the headers
+# below; then fetch the schema again.
 `;
 
 createRoot(document.getElementById("graphiql")).render(

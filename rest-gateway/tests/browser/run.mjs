@@ -135,7 +135,7 @@ async function graphiql(browser, url) {
   const { page, complaints } = await openPage(browser, [url, url.replace("http", "ws")]);
   await page.goto(`${url}/api/graphql`);
   const write = async (editor, text) => {
-    const found = page.locator(`[aria-label="${editor}"] .CodeMirror`).first();
+    const found = page.locator(`[aria-label="${editor}"] .CodeMirror:visible`).first();
     await found.waitFor();
     await found.evaluate((element, text) => element.CodeMirror.setValue(text), text);
   };
