@@ -189,14 +189,14 @@ impl Types {
     }
 
     fn output_kind(&mut self, kind: &Kind) -> Result<(String, Shown), String> {
-        match kind {
-            Kind::Enum(descriptor) => {
-                let name = self.enumeration(descriptor)?;
-                Ok((name, Shown::Word(Arc::new(word_names(descriptor)))))
-            }
-            Kind::Message(message) => self.output_message(message),
-            scalar => Ok((scalar_name(scalar).to_owned(), Shown::Plain)),
+        if let Kind::Message(message) = kind {
+            return self.output_message(message);
         }
+        if let Kind::Enum(descriptor) = kind {
+            let name = self.enumeration(descriptor)?;
+            return Ok((name, Shown::Word(Arc::new(word_names(descriptor)))));
+        }
+        Ok((scalar_name(kind).to_owned(), Shown::Plain))
     }
 
     fn output_message(&mut self, message: &MessageDescriptor) -> Result<(String, Shown), String> {
@@ -247,15 +247,17 @@ impl Types {
     }
 
     fn input_kind(&mut self, kind: &Kind) -> Result<String, String> {
-        match kind {
-            Kind::Enum(descriptor) => self.enumeration(descriptor),
-            Kind::Message(message) => match (wrapped(message), scalar_of(message)) {
+        if let Kind::Message(message) = kind {
+            return match (wrapped(message), scalar_of(message)) {
                 (Some(kind), _) => self.input_kind(&kind),
                 (None, Some(name)) => Ok(name.to_owned()),
                 (None, None) => self.input_message(message),
-            },
-            scalar => Ok(scalar_name(scalar).to_owned()),
+            };
         }
+        if let Kind::Enum(descriptor) = kind {
+            return self.enumeration(descriptor);
+        }
+        Ok(scalar_name(kind).to_owned())
     }
 
     fn input_message(&mut self, message: &MessageDescriptor) -> Result<String, String> {

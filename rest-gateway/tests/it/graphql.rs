@@ -198,7 +198,7 @@ async fn a_client_that_wants_statuses_gets_them() {
         let request = request.header("accept", "application/graphql-response+json, application/json;q=0.9");
         let answer = send(&claims(), request.body(Body::from(json!({"query": query}).to_string())).unwrap()).await;
         assert_eq!(
-            (answer.status, &*answer.headers["content-type"].to_str().unwrap()),
+            (answer.status, answer.headers["content-type"].to_str().unwrap()),
             (status, "application/graphql-response+json")
         );
     }
