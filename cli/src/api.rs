@@ -3,12 +3,14 @@
 
 mod audit;
 mod backend;
+mod container;
 mod event;
 mod host;
 mod iam;
 mod jupyter;
 mod machine;
 mod monitoring;
+mod role;
 mod salt;
 mod slurm;
 mod storage;
@@ -21,12 +23,14 @@ use serde::Deserialize;
 
 pub(crate) use audit::{Event, EventList, Link, Payload};
 pub(crate) use backend::{Backend, BackendList};
+pub(crate) use container::{Container, NodeHealth};
 pub(crate) use event::LogEvent;
 pub(crate) use host::{Host, HostGpu, HostGpuList, HostList, HostToken, Maintenance};
 pub(crate) use iam::{Account, AccountList, ApiToken, ApiTokenList};
 pub(crate) use jupyter::{HubServer, HubUser, HubUserList, Progress};
 pub(crate) use machine::{Machine, MachineList};
-pub(crate) use monitoring::{History, MetricList};
+pub(crate) use monitoring::{History, MetricList, Readings};
+pub(crate) use role::{Role, RoleList};
 pub(crate) use salt::{Deployment, Minion, MinionList, MinionResult, SaltJob, StateResult};
 pub(crate) use slurm::{Cluster, ClusterList, FleetGpu, FleetGpuList, Job, JobList, SlurmGpus, SlurmNode, SlurmNodeList};
 pub(crate) use storage::{AccessKey, AccessKeyList, BucketList};

@@ -1,11 +1,15 @@
 //! What can be typed, and what `--help` says about it. No behaviour beyond parsing.
 
 mod audit;
+mod calls;
 mod claims;
+mod config;
 mod hosts;
 mod jupyter;
 mod machines;
 mod metrics;
+mod nodes;
+mod roles;
 mod s3;
 mod salt;
 mod slurm;
@@ -19,15 +23,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use utopia_agent::gpu::GpuMode;
 
+use crate::failure::EXIT_CODES;
+
 pub(crate) use audit::{AuditCommand, ListEvents, VerifyChain};
+pub(crate) use calls::{CallApi, CallMethod, Shell, WriteMan};
 pub(crate) use claims::{ClaimsCommand, CreateClaim, WaitForClaim};
+pub(crate) use config::{ConfigCommand, SetContext};
 pub(crate) use hosts::{CreateHost, HostsCommand, MaintenanceCommand, UpdateHost};
 pub(crate) use jupyter::{CreateHubUser, HubServerName, JupyterCommand, StartHubServer, StopHubServer};
 pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, UpdateMachine};
 pub(crate) use metrics::ShowMetrics;
+pub(crate) use nodes::{ContainersCommand, CreateContainer, NodesCommand, OneContainer};
+pub(crate) use roles::{RolesCommand, SetRole};
 pub(crate) use s3::{CreateKey, KeysCommand, S3Command};
 pub(crate) use salt::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
 pub(crate) use slurm::{InCluster, JobsCommand, ListGpus, OneJob, SlurmCommand, SubmitJob};
@@ -54,12 +65,14 @@ For administrators:
   aiinfra hosts list                          the machines, their GPUs and their maintenance
   aiinfra audit verify                        prove that nobody has touched the audit log
 
-Environment: UTOPIA_URL is the server, UTOPIA_TOKEN a token that takes the place of the one kept by `login`,
-UTOPIA_PASSWORD the password for `login` and `register`.";
+Environment: UTOPIA_CONTEXT is the context, UTOPIA_URL the server, UTOPIA_TOKEN a token that takes the place of the one kept by
+`login`, UTOPIA_PASSWORD the password for `login` and `register`. NO_COLOR and CLICOLOR_FORCE are obeyed.
+
+";
 
 /// GPU claims, machines, people and the audit log from the command line, and the whole system in one command.
 #[derive(Debug, Parser)]
-#[command(name = "aiinfra", version, after_help = FIRST_STEPS, max_term_width = 120)]
+#[command(name = "aiinfra", version, after_help = [FIRST_STEPS, EXIT_CODES].concat(), max_term_width = 120)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -71,7 +84,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// The server [default: the one of `config set-url`, else http://127.0.0.1:8080]
+    /// The context: a server and the token for it [default: the one of `config use-context`]
+    #[arg(long, env = "UTOPIA_CONTEXT", hide_env_values = true, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The server [default: the context's, as `config set-url` sets it, else http://127.0.0.1:8080]
     #[arg(long, env = "UTOPIA_URL", hide_env_values = true, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// A PEM file with CA certificates to trust for an https server, beside those of the system
@@ -80,6 +96,15 @@ pub(crate) struct Global {
     /// How results are written
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
+    /// How long the server may take for one call, e.g. 5s, 2m [default: 60s, longer where work takes longer]
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(crate) request_timeout: Option<Seconds>,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Also say what is called, and how it is answered
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
 }
 
 /// How results are written.
@@ -89,6 +114,10 @@ pub(crate) enum Format {
     Table,
     /// For programs: what the server answered
     Json,
+    /// The same as YAML
+    Yaml,
+    /// Only the id, or the name of what has none, one a line
+    Name,
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,11 +131,13 @@ pub(crate) enum Command {
     /// Register a new user
     #[command(after_help = PASSWORD_SOURCES)]
     Register(Credentials),
-    /// Log in, and keep the token for this server
+    /// Log in, and keep the token for this server in the context
     #[command(after_help = PASSWORD_SOURCES)]
     Login(Credentials),
     /// Revoke the token kept for this server, and forget it
     Logout,
+    /// Exchange the token kept for this server for a new one; also one that has just expired
+    Refresh,
     /// Show as whom the server knows you
     Whoami,
     /// Ask for GPUs, and see what became of it
@@ -157,9 +188,44 @@ pub(crate) enum Command {
     /// The audit log: who changed what, and the proof that nobody touched it (administrators)
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// The settings of this command, kept in a file
-    #[command(subcommand)]
+    /// The roles, and what each allows (operators)
+    #[command(subcommand, alias = "role")]
+    Roles(RolesCommand),
+    /// Call any operation of the API by its method and path
+    #[command(after_help = calls::API_EXAMPLES)]
+    Api(CallApi),
+    /// The settings of this command, kept in a file: servers and tokens
+    #[command(subcommand, after_help = config::CONTEXTS)]
     Config(ConfigCommand),
+    /// Print what makes a shell complete commands, options, ids and names
+    #[command(after_help = calls::COMPLETION_SETUP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages: one for each command
+    Man(WriteMan),
+}
+
+/// The whole command line.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// The server and certificates that were typed, and not taken from the environment.
+pub(crate) fn typed_server(global: &Global, matches: &ArgMatches) -> TypedServer {
+    let leaf = std::iter::successors(Some(matches), |matches| matches.subcommand().map(|(_, matches)| matches)).last();
+    let typed = |id| leaf.is_some_and(|leaf| leaf.value_source(id) == Some(ValueSource::CommandLine));
+    TypedServer {
+        url: global.url.clone().filter(|_| typed("url")),
+        server_ca: global.server_ca.clone().filter(|_| typed("server_ca")),
+    }
+}
+
+/// What a context is made of.
+pub(crate) struct TypedServer {
+    pub(crate) url: Option<String>,
+    pub(crate) server_ca: Option<PathBuf>,
 }
 
 const PASSWORD_SOURCES: &str = "\
@@ -211,51 +277,6 @@ pub(crate) struct PasswordSource {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum NodesCommand {
-    /// List nodes by host name
-    #[command(alias = "ls")]
-    List(ListNodes),
-    /// Show one node and its GPUs
-    Get(ById),
-    /// Show a node's present readings, asked of the machine itself
-    Status(ById),
-    /// Approve a pending node: prints the command that lets it join, once, within an hour (administrators)
-    Approve(ById),
-    /// Delete a node: its certificate is refused from now on, its containers are left as they are (administrators)
-    #[command(alias = "rm")]
-    Delete(DeleteNode),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListNodes {
-    /// Only nodes in this state
-    #[arg(long, value_enum)]
-    pub(crate) status: Option<NodeState>,
-    #[command(flatten)]
-    pub(crate) page: Page,
-}
-
-/// The states of a node, in the server's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum NodeState {
-    /// Announced, not yet joined
-    Pending,
-    /// Connected
-    Online,
-    /// Joined and not connected
-    Offline,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DeleteNode {
-    #[command(flatten)]
-    pub(crate) node: ById,
-    /// Delete it although claims are placed there; they fail
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum JoinTokenCommand {
     /// Make a join token, and print the command to run on the machine that joins
     Create(CreateJoinToken),
@@ -278,17 +299,6 @@ pub(crate) struct CreateJoinToken {
     /// What it is for
     #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
     pub(crate) description: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Talk to this server from now on, unless --url or UTOPIA_URL says otherwise
-    SetUrl {
-        /// E.g. https://utopia.example
-        url: String,
-    },
-    /// Show the settings in force and where they are kept; tokens are not shown
-    Show,
 }
 
 /// Names one object.
@@ -320,8 +330,6 @@ pub(crate) struct Page {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use backon::{ExponentialBuilder, Retryable as _};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -12,8 +13,16 @@ use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::output::{printable, say};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The longest wait between two tries that the server may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// A wait from which on it is worth saying.
+const LONG_WAIT: Duration = Duration::from_secs(2);
 
 /// A line of a stream is one message, and no message of the API is larger.
 const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
@@ -40,7 +49,14 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Refused { retry_after: Some(wait), .. } => Some(format!("try again in {} s", wait.as_secs().max(1))),
-            Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED => Some("log in with `aiinfra login`".to_owned()),
+            Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED => {
+                Some("log in with `aiinfra login NAME`".to_owned())
+            }
+            Self::Refused { status, code, .. }
+                if *status == StatusCode::FORBIDDEN && matches!(&**code, "403" | "PermissionDenied") =>
+            {
+                Some("`aiinfra whoami` says who you are and which role you have".to_owned())
+            }
             Self::Unreachable { .. } => {
                 Some("start it with `aiinfra up`, or name another server with --url or `aiinfra config set-url`".to_owned())
             }
@@ -64,6 +80,18 @@ impl Error {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
     }
 
+    /// Whether a read is tried again by itself: the server, or one behind it, says that it is busy or away for a moment.
+    fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::Refused { status, retry_after, .. } => match status.as_u16() {
+                429 => retry_after.is_some_and(|wait| wait <= LONGEST_WAIT),
+                502..=504 => retry_after.is_none_or(|wait| wait <= LONGEST_WAIT),
+                _ => false,
+            },
+            Self::Unreachable { .. } | Self::Unintelligible { .. } | Self::Settings(_) => false,
+        }
+    }
+
     /// Whether the same call may succeed a little later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
@@ -76,27 +104,74 @@ impl Error {
     }
 }
 
+/// How calls are made, whatever they call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// In place of each call's own limit.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether waits are said.
+    pub(crate) quiet: bool,
+    /// Whether calls are said.
+    pub(crate) verbose: bool,
+}
+
 /// A server, and as whom it is called.
 #[derive(Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
     url: Url,
     token: Option<String>,
+    manner: Manner,
 }
 
 impl Client {
-    pub(crate) fn new(url: Url, token: Option<String>, server_ca: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn new(url: Url, token: Option<String>, server_ca: Option<&Path>, manner: Manner) -> Result<Self, Error> {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls(server_ca)?)
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("aiinfra/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::Settings(format!("cannot make an HTTP client: {}", cause(&error))))?;
-        Ok(Self { http, url, token })
+        Ok(Self { http, url, token, manner })
     }
 
+    /// Reads. What the server is too busy for is asked again when it says, a few times.
     pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Error> {
-        self.call(self.request(Method::GET, path).query(query)).await
+        let asked = || self.call(self.request(Method::GET, path).query(query));
+        asked
+            .retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)).with_max_times(4).with_jitter())
+            .when(Error::is_worth_another_try)
+            .adjust(|error, wait| wait.map(|wait| error.retry_after().unwrap_or(wait)))
+            .notify(|error, wait| {
+                if wait >= LONG_WAIT && !self.manner.quiet {
+                    say(&format!("{}; trying again in {} s", printable(&error.to_string()), wait.as_secs()));
+                }
+            })
+            .await
+    }
+
+    /// Calls a path as it was typed, which may have a query; the answer is left as it comes.
+    pub(crate) async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(String, String)],
+        body: Option<Value>,
+    ) -> Result<Response, Error> {
+        let (path, typed_query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
+        url.set_query(typed_query);
+        let request = self.authorized(self.http.request(method, url)).query(query);
+        let request = body.into_iter().fold(request, |request, body| request.json(&body));
+        let request = request.header("accept", "application/json, application/x-ndjson;q=0.9, */*;q=0.8");
+        // A stream has no end that could be waited for.
+        self.send(self.manner.timeout.into_iter().fold(request, RequestBuilder::timeout)).await
+    }
+
+    /// The next part of an answer's body; none at its end.
+    pub(crate) async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Error> {
+        response.chunk().await.map_err(|error| unreachable(&self.url, &error))
     }
 
     pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Error> {
@@ -123,11 +198,15 @@ impl Client {
         query: &[(&str, String)],
     ) -> Result<impl Stream<Item = Result<Value, Error>> + Unpin + use<>, Error> {
         let request = self.request(Method::GET, path).query(query).header("accept", "application/x-ndjson");
-        let response = self.send(request).await?;
+        Ok(self.messages(self.send(request).await?))
+    }
+
+    /// The messages of an answer that is a stream.
+    pub(crate) fn messages(&self, response: Response) -> impl Stream<Item = Result<Value, Error>> + Unpin + use<> {
         let url = self.url.clone();
         let lost = self.url.clone();
         let chunks = response.bytes_stream().map_err(move |error| unreachable(&lost, &error));
-        Ok(Box::pin(lines(chunks).map(move |line| parse_line(&url, &line?))))
+        Box::pin(lines(chunks).map(move |line| parse_line(&url, &line?)))
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
@@ -135,7 +214,10 @@ impl Client {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        let request = self.http.request(method, url);
+        self.authorized(self.http.request(method, url))
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -148,7 +230,7 @@ impl Client {
 
     /// The result of a call; null for an answer without a body.
     async fn call_within(&self, timeout: Duration, request: RequestBuilder) -> Result<Value, Error> {
-        let response = self.send(request.timeout(timeout)).await?;
+        let response = self.send(request.timeout(self.manner.timeout.unwrap_or(timeout))).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }
@@ -157,7 +239,12 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
+        let request = request.build().map_err(|error| Error::Settings(format!("cannot call that: {}", cause(&error))))?;
+        let (called, began) = (format!("{} {}", request.method(), request.url()), Instant::now());
+        let response = self.http.execute(request).await.map_err(|error| unreachable(&self.url, &error))?;
+        if self.manner.verbose {
+            say(&format!("{} {called} in {} ms", response.status().as_u16(), began.elapsed().as_millis()));
+        }
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
 }
@@ -180,7 +267,7 @@ fn tls(server_ca: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
 }
 
 /// What is in an envelope, `{"code": 0, "message", "data"}`; an answer without one is itself the result.
-fn opened(mut answer: Value) -> Value {
+pub(crate) fn opened(mut answer: Value) -> Value {
     match answer.as_object_mut() {
         Some(envelope)
             if envelope.len() == 3 && envelope.get("code") == Some(&Value::from(0)) && envelope.contains_key("message") =>
@@ -265,7 +352,13 @@ fn parse_line(url: &Url, line: &[u8]) -> Result<Value, Error> {
     let value: Value = serde_json::from_slice(line).map_err(|error| unintelligible(url, error))?;
     match (value.get("error").and_then(Value::as_str), value.get("code").and_then(Value::as_str)) {
         (Some(message), Some(code)) => {
-            let status = if code == "NotFound" { StatusCode::NOT_FOUND } else { StatusCode::INTERNAL_SERVER_ERROR };
+            let status = match code {
+                "NotFound" => StatusCode::NOT_FOUND,
+                "InvalidToken" | "TokenExpired" | "TokenRevoked" => StatusCode::UNAUTHORIZED,
+                "PermissionDenied" => StatusCode::FORBIDDEN,
+                code if code.ends_with("Unavailable") => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
             Err(Error::Refused { status, code: code.to_owned(), message: message.to_owned(), retry_after: None })
         }
         _ => Ok(value),

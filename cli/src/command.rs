@@ -2,7 +2,9 @@
 
 mod audit;
 mod backends;
+mod call;
 mod claims;
+mod completion;
 mod config;
 mod gpus;
 mod hosts;
@@ -11,8 +13,10 @@ mod jupyter;
 mod listing;
 mod login;
 mod machines;
+mod man;
 mod metrics;
 mod nodes;
+mod roles;
 mod s3;
 mod salt;
 mod secret;
@@ -27,12 +31,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::ArgMatches;
 use reqwest::Url;
 use serde_json::{Map, Value};
 
-use crate::args::{Cli, Command, Global, Label};
-use crate::client::Client;
-use crate::config::Config;
+pub(crate) use self::completion::complete;
+use crate::args::{self, Cli, Command, ConfigCommand, Global, Label};
+use crate::client::{Client, Manner};
+use crate::config::{Config, Session};
 use crate::output::Output;
 
 /// After this time a stream that broke is opened again.
@@ -42,40 +48,57 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const MOST_TRIES: u32 = 30;
 
 /// Does what was typed.
-pub(crate) async fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
+pub(crate) async fn run(Cli { global, command }: Cli, matches: &ArgMatches) -> anyhow::Result<()> {
     match command {
-        Command::Up(settings) => up::run(Output::new(global.output), *settings).await,
-        Command::Register(credentials) => login::register(&Context::new(global)?, credentials).await,
-        Command::Login(credentials) => login::login(Context::new(global)?, credentials).await,
-        Command::Logout => login::logout(Context::new(global)?).await,
-        Command::Whoami => login::whoami(&Context::new(global)?).await,
-        Command::Claims(command) => claims::run(&Context::new(global)?, command).await,
-        Command::Nodes(command) => nodes::run(&Context::new(global)?, command).await,
-        Command::JoinToken(command) => join_token::run(&Context::new(global)?, command).await,
-        Command::Hosts(command) => hosts::run(&Context::new(global)?, command).await,
-        Command::Machines(command) => machines::run(&Context::new(global)?, command).await,
-        Command::Users(command) => users::run(Context::new(global)?, command).await,
-        Command::Tokens(command) => tokens::run(&Context::new(global)?, command).await,
-        Command::Gpus(list) => gpus::run(&Context::new(global)?, list).await,
-        Command::Slurm(command) => slurm::run(&Context::new(global)?, command).await,
-        Command::Salt(command) => salt::run(&Context::new(global)?, command).await,
-        Command::Backends => backends::run(&Context::new(global)?).await,
-        Command::Jupyter(command) => jupyter::run(&Context::new(global)?, command).await,
-        Command::S3(command) => s3::run(&Context::new(global)?, command).await,
-        Command::Watch(watch) => watch::run(&Context::new(global)?, watch).await,
-        Command::Webhooks(command) => webhooks::run(&Context::new(global)?, command).await,
-        Command::Metrics(show) => metrics::run(&Context::new(global)?, show).await,
-        Command::Audit(command) => audit::run(&Context::new(global)?, command).await,
-        Command::Config(command) => config::run(Context::new(global)?, command),
+        Command::Up(settings) => up::run(Output::new(&global), *settings).await,
+        Command::Completions { shell } => completion::write_script(shell),
+        Command::Man(man) => man::write_pages(Output::new(&global), &man.dir),
+        Command::Config(ConfigCommand::Show) => config::show(&Context::new(global)?),
+        Command::Config(command) => config::run(&global, args::typed_server(&global, matches), command),
+        command => call(Context::new(global)?, command).await,
+    }
+}
+
+/// Does what needs a server.
+async fn call(context: Context, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Register(credentials) => login::register(&context, credentials).await,
+        Command::Login(credentials) => login::login(context, credentials).await,
+        Command::Logout => login::logout(context).await,
+        Command::Refresh => login::refresh(context).await,
+        Command::Whoami => login::whoami(&context).await,
+        Command::Claims(command) => claims::run(&context, command).await,
+        Command::Nodes(command) => nodes::run(&context, command).await,
+        Command::JoinToken(command) => join_token::run(&context, command).await,
+        Command::Hosts(command) => hosts::run(&context, command).await,
+        Command::Machines(command) => machines::run(&context, command).await,
+        Command::Users(command) => users::run(context, command).await,
+        Command::Tokens(command) => tokens::run(&context, command).await,
+        Command::Gpus(list) => gpus::run(&context, list).await,
+        Command::Slurm(command) => slurm::run(&context, command).await,
+        Command::Salt(command) => salt::run(&context, command).await,
+        Command::Backends => backends::run(&context).await,
+        Command::Jupyter(command) => jupyter::run(&context, command).await,
+        Command::S3(command) => s3::run(&context, command).await,
+        Command::Watch(watch) => watch::run(&context, watch).await,
+        Command::Webhooks(command) => webhooks::run(&context, command).await,
+        Command::Metrics(show) => metrics::run(&context, show).await,
+        Command::Audit(command) => audit::run(&context, command).await,
+        Command::Roles(command) => roles::run(&context, command).await,
+        Command::Api(call) => call::run(&context, call).await,
+        Command::Up(_) | Command::Completions { .. } | Command::Man(_) | Command::Config(_) => Ok(()),
     }
 }
 
 /// What every command that talks to a server starts from.
 struct Context {
     output: Output,
+    /// What the settings of the server are called.
+    name: String,
     /// The server.
     url: Url,
     server_ca: Option<PathBuf>,
+    manner: Manner,
     /// The file of settings, and what is in it.
     config_path: PathBuf,
     config: Config,
@@ -83,15 +106,39 @@ struct Context {
 
 impl Context {
     fn new(global: Global) -> anyhow::Result<Self> {
+        let output = Output::new(&global);
         let config_path = crate::config::path()?;
         let config = Config::load(&config_path)?;
-        let url = config.server(global.url.as_deref())?;
-        Ok(Self { output: Output::new(global.output), url, server_ca: global.server_ca, config_path, config })
+        let name = config.chosen(global.context.as_deref())?.to_owned();
+        let url = config.server(&name, global.url.as_deref())?;
+        let server_ca = global.server_ca.or_else(|| config.context(&name)?.server_ca.clone());
+        let timeout = global.request_timeout.map(|timeout| Duration::from_secs(timeout.0.into()));
+        let manner = Manner { timeout, quiet: global.quiet, verbose: global.verbose };
+        Ok(Self { output, name, url, server_ca, manner, config_path, config })
+    }
+
+    /// The log-in that is kept for the server.
+    fn session(&self) -> Option<&Session> {
+        self.config.session(&self.name, &self.url)
+    }
+
+    fn keep_session(&mut self, session: Session) -> anyhow::Result<()> {
+        self.config.keep_session(&self.name, &self.url, session);
+        self.config.save(&self.config_path)
+    }
+
+    /// Whether there was one.
+    fn forget_session(&mut self) -> anyhow::Result<bool> {
+        let was_there = self.config.forget_session(&self.name, &self.url);
+        if was_there {
+            self.config.save(&self.config_path)?;
+        }
+        Ok(was_there)
     }
 
     /// The API as the user that is logged in, if one is: the server says what needs that.
     fn client(&self) -> anyhow::Result<Client> {
-        let token = environment("UTOPIA_TOKEN")?.or_else(|| self.config.session(&self.url).map(|session| session.token.clone()));
+        let token = environment("UTOPIA_TOKEN")?.or_else(|| self.session().map(|session| session.token.clone()));
         self.client_with(token)
     }
 
@@ -101,7 +148,7 @@ impl Context {
     }
 
     fn client_with(&self, token: Option<String>) -> anyhow::Result<Client> {
-        Ok(Client::new(self.url.clone(), token, self.server_ca.as_deref())?)
+        Ok(Client::new(self.url.clone(), token, self.server_ca.as_deref(), self.manner)?)
     }
 }
 

@@ -1,26 +1,44 @@
-//! The settings of this command: which server, and a token for each server one has logged in to.
+//! The settings of this command: named contexts, of which each is a server and the tokens one has logged in for there.
 //!
-//! They live in one file that only its owner can read, replaced as a whole. Nothing here prints a token.
+//! They live in one file that only its owner can read, replaced as a whole. A token belongs to a context and to a URL, so that
+//! another URL never gets it. Nothing here prints a token.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{env, fmt};
 
 use anyhow::{Context as _, bail};
+use etcetera::BaseStrategy as _;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use utopia_certs::secret_file;
 
+use crate::failure::Failure;
+
 /// Where `aiinfra up` listens.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
+/// The context that is there without having been made.
+const DEFAULT_CONTEXT: &str = "default";
+
 /// The file's content.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, from = "File")]
 pub(crate) struct Config {
-    /// The server, unless named otherwise.
-    url: Option<String>,
-    /// By the server's URL.
+    current_context: Option<String>,
+    contexts: BTreeMap<String, Server>,
+}
+
+/// One context: a server, and as whom it is known.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Server {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// A file of certificates to trust beside those of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_ca: Option<PathBuf>,
+    /// By the URL they were made at.
     sessions: BTreeMap<String, Session>,
 }
 
@@ -35,6 +53,25 @@ pub(crate) struct Session {
 impl fmt::Debug for Session {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Session").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// The file as it may be found: one without contexts has one server and its sessions beside it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct File {
+    current_context: Option<String>,
+    contexts: BTreeMap<String, Server>,
+    url: Option<String>,
+    sessions: BTreeMap<String, Session>,
+}
+
+impl From<File> for Config {
+    fn from(File { current_context, mut contexts, url, sessions }: File) -> Self {
+        if url.is_some() || !sessions.is_empty() {
+            contexts.entry(DEFAULT_CONTEXT.to_owned()).or_insert(Server { url, server_ca: None, sessions });
+        }
+        Self { current_context, contexts }
     }
 }
 
@@ -56,27 +93,67 @@ impl Config {
         Ok(secret_file::write_private(path, &text)?)
     }
 
-    /// The server to talk to: the one that is named, else the one that is kept, else the one on this machine.
-    pub(crate) fn server(&self, named: Option<&str>) -> anyhow::Result<Url> {
-        parse_url(named.or(self.url.as_deref()).unwrap_or(DEFAULT_URL))
+    /// The name of the context that holds unless another is named.
+    pub(crate) fn current(&self) -> &str {
+        self.current_context.as_deref().unwrap_or(DEFAULT_CONTEXT)
     }
 
-    pub(crate) fn set_url(&mut self, url: &Url) {
-        self.url = Some(url.to_string());
+    /// The name of the context to use. One that was never made is an error, but for the one that is always there.
+    pub(crate) fn chosen<'a>(&'a self, named: Option<&'a str>) -> anyhow::Result<&'a str> {
+        let name = named.unwrap_or_else(|| self.current());
+        if self.contexts.contains_key(name) || name == DEFAULT_CONTEXT { Ok(name) } else { Err(missing(name)) }
     }
 
-    pub(crate) fn session(&self, server: &Url) -> Option<&Session> {
-        self.sessions.get(server.as_str())
+    pub(crate) fn context(&self, name: &str) -> Option<&Server> {
+        self.contexts.get(name)
     }
 
-    pub(crate) fn keep_session(&mut self, server: &Url, session: Session) {
-        self.sessions.insert(server.to_string(), session);
+    /// All of them by name, the default one only if something is known of it.
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = (&str, &Server)> {
+        self.contexts.iter().map(|(name, context)| (name.as_str(), context))
+    }
+
+    /// The context of this name, made if need be.
+    pub(crate) fn entry(&mut self, name: &str) -> &mut Server {
+        self.contexts.entry(name.to_owned()).or_default()
+    }
+
+    pub(crate) fn use_context(&mut self, name: &str) -> anyhow::Result<()> {
+        self.current_context = Some(self.chosen(Some(name))?.to_owned());
+        Ok(())
+    }
+
+    /// Forgets a context and its tokens. If it was the current one, the default one is from now on.
+    pub(crate) fn delete_context(&mut self, name: &str) -> anyhow::Result<()> {
+        self.contexts.remove(name).ok_or_else(|| missing(name))?;
+        if self.current() == name {
+            self.current_context = None;
+        }
+        Ok(())
+    }
+
+    /// The server to talk to: the one that is named, else the context's, else the one on this machine.
+    pub(crate) fn server(&self, context: &str, named: Option<&str>) -> anyhow::Result<Url> {
+        let kept = self.contexts.get(context).and_then(|context| context.url.as_deref());
+        parse_url(named.or(kept).unwrap_or(DEFAULT_URL))
+    }
+
+    pub(crate) fn session(&self, context: &str, server: &Url) -> Option<&Session> {
+        self.contexts.get(context)?.sessions.get(server.as_str())
+    }
+
+    pub(crate) fn keep_session(&mut self, context: &str, server: &Url, session: Session) {
+        self.entry(context).sessions.insert(server.to_string(), session);
     }
 
     /// Whether there was one.
-    pub(crate) fn forget_session(&mut self, server: &Url) -> bool {
-        self.sessions.remove(server.as_str()).is_some()
+    pub(crate) fn forget_session(&mut self, context: &str, server: &Url) -> bool {
+        self.contexts.get_mut(context).is_some_and(|context| context.sessions.remove(server.as_str()).is_some())
     }
+}
+
+fn missing(name: &str) -> anyhow::Error {
+    Failure::NotFound(format!("there is no context {name:?}; make it with `aiinfra config set-context {name} --url URL`")).into()
 }
 
 /// An http or https URL without the parts that mean nothing here, so that one server has one spelling.
@@ -95,13 +172,10 @@ pub(crate) fn parse_url(text: &str) -> anyhow::Result<Url> {
     Ok(url)
 }
 
-/// `$XDG_CONFIG_HOME/aiinfra/config.json`, by default under `~/.config`.
+/// `aiinfra/config.json` in the directory for settings: `$XDG_CONFIG_HOME`, by default `~/.config`.
 pub(crate) fn path() -> anyhow::Result<PathBuf> {
-    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let directory = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
-    Ok(directory
-        .context("cannot tell where settings are kept: neither HOME nor XDG_CONFIG_HOME is set")?
-        .join("aiinfra/config.json"))
+    let base = etcetera::choose_base_strategy().context("cannot tell where settings are kept: set HOME")?;
+    Ok(base.config_dir().join("aiinfra/config.json"))
 }
 
 #[cfg(test)]
@@ -110,6 +184,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    fn session(token: &str) -> Session {
+        Session { username: "alice".to_owned(), token: token.to_owned() }
+    }
 
     #[test]
     fn a_server_has_one_spelling() {
@@ -126,31 +204,58 @@ mod tests {
     #[test]
     fn a_named_server_wins_over_the_kept_one() {
         let mut config = Config::default();
-        assert_eq!(config.server(None).unwrap().as_str(), "http://127.0.0.1:8080/");
-        config.set_url(&parse_url("http://kept").unwrap());
-        assert_eq!(config.server(None).unwrap().as_str(), "http://kept/");
-        assert_eq!(config.server(Some("http://named")).unwrap().as_str(), "http://named/");
+        assert_eq!(config.server("default", None).unwrap().as_str(), "http://127.0.0.1:8080/");
+        config.entry("default").url = Some("http://kept".to_owned());
+        assert_eq!(config.server("default", None).unwrap().as_str(), "http://kept/");
+        assert_eq!(config.server("default", Some("http://named")).unwrap().as_str(), "http://named/");
     }
 
     #[test]
-    fn sessions_are_kept_per_server_in_a_private_file() {
+    fn tokens_are_kept_per_context_and_server_in_a_private_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/aiinfra/config.json");
         let (here, there) = (parse_url("http://here").unwrap(), parse_url("http://there").unwrap());
         let mut config = Config::load(&path).unwrap();
-        config.keep_session(&here, Session { username: "alice".to_owned(), token: "secret".to_owned() });
+        config.keep_session("default", &here, session("secret"));
         config.save(&path).unwrap();
 
         let mut config = Config::load(&path).unwrap();
-        assert_eq!(config.session(&here).unwrap().token, "secret");
-        assert!(config.session(&there).is_none());
+        assert_eq!(config.session("default", &here).unwrap().token, "secret");
+        assert!(config.session("default", &there).is_none() && config.session("other", &here).is_none());
         assert!(!format!("{config:?}").contains("secret"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
 
-        assert!(config.forget_session(&here));
+        assert!(config.forget_session("default", &here));
         config.save(&path).unwrap();
-        assert!(Config::load(&path).unwrap().session(&here).is_none());
+        assert!(Config::load(&path).unwrap().session("default", &here).is_none());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_from_before_contexts_is_the_default_context() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        let sessions = r#"{"http://kept/":{"username":"alice","token":"secret"}}"#;
+        fs::write(&path, format!(r#"{{"url":"http://kept/","sessions":{sessions}}}"#)).unwrap();
+        for _ in 0..2 {
+            let config = Config::load(&path).unwrap();
+            let server = config.server(config.current(), None).unwrap();
+            assert_eq!(config.session("default", &server).unwrap().token, "secret");
+            config.save(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_context_that_is_deleted_is_not_in_use() {
+        let mut config = Config::default();
+        assert!(config.use_context("lab").is_err() && config.chosen(Some("lab")).is_err());
+        config.entry("lab").url = Some("http://lab".to_owned());
+        config.use_context("lab").unwrap();
+        assert_eq!(config.chosen(None).unwrap(), "lab");
+        config.delete_context("lab").unwrap();
+        assert_eq!(config.chosen(None).unwrap(), "default");
+        assert!(config.delete_context("lab").is_err());
     }
 
     #[test]

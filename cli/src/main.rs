@@ -7,12 +7,14 @@ mod args;
 mod client;
 mod command;
 mod config;
+mod failure;
 mod output;
 
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use anstyle::AnsiColor;
+use clap::FromArgMatches as _;
 use utopia_gateway::process;
 
 use crate::output::{printable, say};
@@ -20,20 +22,35 @@ use crate::output::{printable, say};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match command::run(args::Cli::parse()).await {
+fn main() -> ExitCode {
+    // A shell asks for words that go on what is typed; there are no threads yet, since this changes the environment.
+    match command::complete() {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(error) => error.exit(),
+    }
+    let matches = args::command().get_matches();
+    let cli = args::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let run = async { command::run(cli, &matches).await };
+    let done = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run),
+        Err(error) => Err(anyhow::Error::new(error).context("start")),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("error: {}", printable(&process::sentence(&error))));
-            if let Some(hint) = error.downcast_ref::<client::Error>().and_then(client::Error::hint) {
-                say(&format!("hint: {hint}"));
-            }
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default());
+    say(&format!("{red}error:{red:#} {}", printable(&process::sentence(error))));
+    if let Some(hint) = failure::server_error(error).and_then(client::Error::hint) {
+        say(&format!("{cyan}hint:{cyan:#} {hint}"));
+    }
+    failure::exit_code(error)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -31,3 +31,19 @@ pub(crate) struct Point {
     pub(crate) timestamp: Timestamp,
     pub(crate) value: f64,
 }
+
+/// What is measured now: of a node, or the mean over all. Shares in percent, traffic in bytes per second.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Readings {
+    pub(crate) cpu_usage: f64,
+    pub(crate) memory_usage: f64,
+    pub(crate) disk_usage: f64,
+    pub(crate) network_in: f64,
+    pub(crate) network_out: f64,
+    pub(crate) gpu_usage: f64,
+    pub(crate) gpu_memory_usage: f64,
+    pub(crate) nodes: i64,
+    pub(crate) gpus: i64,
+    pub(crate) timestamp: Option<Timestamp>,
+}

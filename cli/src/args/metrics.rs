@@ -22,6 +22,9 @@ pub(crate) struct ShowMetrics {
     /// Only this one, e.g. cpu_usage; all otherwise
     #[arg(long, value_name = "NAME")]
     pub(crate) metric: Option<String>,
+    /// What is measured now in place of a history
+    #[arg(long, conflicts_with_all = ["gpu", "metric", "since", "until"])]
+    pub(crate) now: bool,
     /// From then on: a time such as 2026-01-31T12:00:00Z, or how long ago, such as 2h
     #[arg(long, default_value = "1h", value_name = "TIME")]
     pub(crate) since: Moment,

@@ -4,7 +4,6 @@ mod follow;
 
 use std::time::Duration;
 
-use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +13,7 @@ use super::{Context, word};
 use crate::api::{Claim, ClaimList, ClaimStatus, Explanation, Phase};
 use crate::args::{ClaimsCommand, CreateClaim, Seconds, WaitForClaim};
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::output::{Output, Table, age, ago, fields, printable};
 
 pub(super) async fn run(context: &Context, command: ClaimsCommand) -> anyhow::Result<()> {
@@ -60,7 +60,7 @@ async fn create(client: &Client, output: Output, claim: CreateClaim) -> anyhow::
 async fn await_outcome(client: &Client, output: Output, id: &str, timeout: Option<Seconds>) -> anyhow::Result<()> {
     let claim = wait_until(client, output, id, timeout, Phase::is_running).await?;
     if claim.status.phase.has_failed() {
-        bail!("claim {id} failed: {}", printable(&claim.status.message));
+        return Err(Failure::EndedBadly(format!("claim {id} failed: {}", printable(&claim.status.message))).into());
     }
     Ok(())
 }
@@ -71,7 +71,8 @@ async fn await_phase(client: &Client, output: Output, wait: WaitForClaim) -> any
     let is_there = |phase: &Phase| phase.0.eq_ignore_ascii_case(&awaited);
     let claim = wait_until(client, output, &claim.id, timeout, is_there).await?;
     if !is_there(&claim.status.phase) {
-        bail!("claim {} will not be {awaited} any more: {}", claim.id, progress(&claim.status));
+        let became = progress(&claim.status);
+        return Err(Failure::EndedBadly(format!("claim {} will not be {awaited} any more: {became}", claim.id)).into());
     }
     Ok(())
 }
@@ -92,7 +93,10 @@ async fn wait_until(
         None => following.await?,
         Some(Seconds(seconds)) => match tokio::time::timeout(Duration::from_secs(seconds.into()), following).await {
             Ok(followed) => followed?,
-            Err(_) => bail!("claim {id} did not come so far within {seconds} s; it stays, see `aiinfra claims explain {id}`"),
+            Err(_) => {
+                let advice = format!("it stays, see `aiinfra claims explain {id}`");
+                return Err(Failure::TimedOut(format!("claim {id} did not come so far within {seconds} s; {advice}")).into());
+            }
         },
     };
     match followed {
@@ -100,7 +104,7 @@ async fn wait_until(
             output.show(message, |claim: Claim| details(&claim, Timestamp::now()))?;
             Ok(claim)
         }
-        Followed::Deleted => bail!("claim {id} was deleted"),
+        Followed::Deleted => Err(Failure::EndedBadly(format!("claim {id} was deleted")).into()),
     }
 }
 

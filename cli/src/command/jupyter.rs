@@ -10,6 +10,7 @@ use super::listing::listing;
 use crate::api::{Account, HubServer, HubUser, HubUserList, Progress};
 use crate::args::{CreateHubUser, HubServerName, JupyterCommand, StartHubServer, StopHubServer};
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::output::{Output, Table, age, ago, fields, printable};
 
 const USERS: [&str; 3] = ["api", "jupyterhub", "users"];
@@ -93,7 +94,7 @@ async fn follow(
         show(&message, &last)?;
     }
     if last.failed {
-        bail!("{} did not start: {}", spoken(username, server), last.message);
+        return Err(Failure::EndedBadly(format!("{} did not start: {}", spoken(username, server), last.message)).into());
     }
     if !last.ready {
         bail!("the server's answer ended before the start did");

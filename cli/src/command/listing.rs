@@ -1,25 +1,22 @@
 //! Lists page by page, and the one thing of a list that has a name.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::Value;
 
 use crate::args::Page;
 use crate::client::{Client, Error};
+use crate::failure::Failure;
 
 const MOST_ON_A_PAGE: u32 = 100;
-
-/// The longest wait between two pages that the server may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// A list whose elements are the member `items` of the server's answers: the page that was asked for, else all pages as one.
 pub(super) async fn listing(
     client: &Client,
     path: &[&str],
     items: &str,
-    filters: Vec<(&'static str, Option<String>)>,
+    filters: Vec<(&str, Option<String>)>,
     page: &Page,
 ) -> Result<Value, Error> {
     let filters = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>();
@@ -36,7 +33,7 @@ pub(super) async fn listing(
     let mut number = 1;
     while u64::from(number) * u64::from(limit) < total(&whole) {
         number += 1;
-        let mut next = patiently(client, path, &query(number)).await?;
+        let mut next = client.get(path, &query(number)).await?;
         let new = next.get_mut(items).and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
         if new.is_empty() {
             break;
@@ -71,7 +68,7 @@ pub(super) fn one_named(elements: &[Value], kind: &str, name: &str) -> anyhow::R
     let ids = elements.iter().filter(called).filter_map(id).collect::<Vec<_>>();
     match ids[..] {
         [id] => Ok(id.to_owned()),
-        [] => bail!("no {kind} is called {name}"),
+        [] => Err(Failure::NotFound(format!("no {kind} is called {name}")).into()),
         [..] => bail!("several {kind}s are called {name}, say which by id: {}", ids.join(", ")),
     }
 }
@@ -84,19 +81,6 @@ pub(super) fn elements<'a>(answer: &'a Value, items: &str) -> &'a [Value] {
 pub(super) fn is_uuid(text: &str) -> bool {
     let groups = text.split('-').map(str::len);
     groups.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
-
-/// A page after the first: long lists run into the limits that servers have.
-async fn patiently(client: &Client, path: &[&str], query: &[(&str, String)]) -> Result<Value, Error> {
-    loop {
-        match client.get(path, query).await {
-            Err(error) => match error.retry_after() {
-                Some(wait) if wait <= LONGEST_WAIT => tokio::time::sleep(wait).await,
-                Some(_) | None => return Err(error),
-            },
-            answer => return answer,
-        }
-    }
 }
 
 fn id(element: &Value) -> Option<&str> {

@@ -12,6 +12,7 @@ use crate::api::{Account, Login, User};
 use crate::args::{Credentials, PasswordSource};
 use crate::client::Error;
 use crate::config::Session;
+use crate::failure::Failure;
 
 pub(super) async fn register(context: &Context, credentials: Credentials) -> anyhow::Result<()> {
     let username = username(credentials.username)?;
@@ -29,8 +30,7 @@ pub(super) async fn login(mut context: Context, credentials: Credentials) -> any
     let body = json!({"username": username, "password": password});
     let answer = context.anonymous_client()?.post(&["api", "auth", "login"], &body).await.map_err(without_hint)?;
     let Login { token, user } = serde_json::from_value(answer).context("the server's answer has no token")?;
-    context.config.keep_session(&context.url, Session { username, token });
-    context.config.save(&context.config_path)?;
+    context.keep_session(Session { username, token })?;
     if environment("UTOPIA_TOKEN")?.is_some() {
         context.output.note("UTOPIA_TOKEN is set and takes the place of this log-in");
     }
@@ -39,19 +39,30 @@ pub(super) async fn login(mut context: Context, credentials: Credentials) -> any
 
 /// Forgets the token whatever the server says: whoever logs out must not stay logged in here.
 pub(super) async fn logout(mut context: Context) -> anyhow::Result<()> {
-    let Some(token) = context.config.session(&context.url).map(|session| session.token.clone()) else {
-        bail!("not logged in to {}", context.url);
-    };
+    let token = kept(&context)?.token;
     let revoked = context.client_with(Some(token))?.post(&["api", "v1", "auth", "logout"], &json!({})).await;
-    context.config.forget_session(&context.url);
-    context.config.save(&context.config_path)?;
+    context.forget_session()?;
     match revoked {
         Ok(_) => {}
         // The token had expired, or was revoked before.
         Err(error) if error.is_unauthenticated() => {}
-        Err(error) => bail!("the token is forgotten here, but not revoked, and good until it expires: {error}"),
+        Err(error) => return Err(error).context("the token is forgotten here, but not revoked, and good until it expires"),
     }
     Ok(context.output.done(&format!("logged out of {}", context.url))?)
+}
+
+/// Exchanges the kept token. The environment's token is its owner's to exchange.
+pub(super) async fn refresh(mut context: Context) -> anyhow::Result<()> {
+    let Session { username, token } = kept(&context)?;
+    let answer = context.anonymous_client()?.post(&["api", "v1", "auth", "refresh"], &json!({"token": token})).await?;
+    let token = answer["token"].as_str().context("the server's answer has no token")?.to_owned();
+    context.keep_session(Session { username: username.clone(), token })?;
+    Ok(context.output.done(&format!("{username} has a new token for {}", context.url))?)
+}
+
+fn kept(context: &Context) -> Result<Session, Failure> {
+    let missing = || Failure::NotLoggedIn(format!("not logged in to {}; use `aiinfra login NAME`", context.url));
+    context.session().cloned().ok_or_else(missing)
 }
 
 pub(super) async fn whoami(context: &Context) -> anyhow::Result<()> {
@@ -61,7 +72,7 @@ pub(super) async fn whoami(context: &Context) -> anyhow::Result<()> {
 
 /// Whoever is logging in needs no advice to log in, but may have to wait.
 fn without_hint(error: Error) -> anyhow::Error {
-    if error.is_unauthenticated() { anyhow::Error::msg(error.to_string()) } else { error.into() }
+    if error.is_unauthenticated() { Failure::NotLoggedIn(error.to_string()).into() } else { error.into() }
 }
 
 fn username(given: Option<String>) -> anyhow::Result<String> {

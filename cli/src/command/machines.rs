@@ -1,6 +1,5 @@
 //! `aiinfra machines …`.
 
-use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,6 +9,7 @@ use super::{Context, labels, typed, word};
 use crate::api::{Machine, MachineList};
 use crate::args::{CreateMachine, MachineCredentials, MachinesCommand, Named, UpdateMachine};
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::output::{self, Output, Table, age, ago, fields, printable};
 
 const MACHINES: [&str; 3] = ["api", "v1", "machines"];
@@ -61,7 +61,8 @@ async fn check(client: &Client, output: Output, machine: &Named) -> anyhow::Resu
     let found: Machine = serde_json::from_value(answer.clone())?;
     show(output, answer)?;
     if found.status.is_unavailable() {
-        bail!("machine {} cannot be logged in to: {}", found.name, found.message);
+        let sentence = format!("machine {} cannot be logged in to: {}", found.name, found.message);
+        return Err(Failure::EndedBadly(sentence).into());
     }
     Ok(())
 }

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::Context;
 use super::listing::id_of;
-use crate::api::{History, MetricList};
+use crate::api::{History, MetricList, Readings};
 use crate::args::ShowMetrics;
 use crate::client::Client;
-use crate::output::Table;
+use crate::output::{Table, ago, fields};
 
 /// Characters of a sparkline.
 const WIDTH: i64 = 48;
@@ -17,14 +17,20 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 pub(super) async fn run(context: &Context, show: ShowMetrics) -> anyhow::Result<()> {
     let (client, now) = (context.client()?, Timestamp::now());
-    let ShowMetrics { node, gpu, metric, since, until } = show;
+    let node = match &show.node {
+        Some(node) => Some(("node_id", id_of(&client, &["api", "nodes"], "nodes", "node", node).await?)),
+        None => None,
+    };
+    if show.now {
+        let answer = client.get(&["api", "monitoring", "metrics"], node.as_slice()).await?;
+        return context.output.show(answer, |metrics: Readings| present(&metrics, now));
+    }
+    let ShowMetrics { gpu, metric, since, until, .. } = show;
     let start = since.before(now);
     let end = until.map_or(now, |until| until.before(now));
     let step = ((end.as_second() - start.as_second()).max(1) - 1) / WIDTH + 1;
     let mut query = vec![("start", start.to_string()), ("end", end.to_string()), ("step", step.to_string())];
-    if let Some(node) = node {
-        query.push(("node_id", id_of(&client, &["api", "nodes"], "nodes", "node", &node).await?));
-    }
+    query.extend(node);
     let is_of_gpu = gpu.is_some();
     query.extend(gpu.map(|uuid| ("gpu_uuid", uuid)));
     let one = metric.is_some();
@@ -44,6 +50,22 @@ pub(super) async fn run(context: &Context, show: ShowMetrics) -> anyhow::Result<
         Err(histories) => Value::Array(histories),
     };
     context.output.show(answer, |histories: Several| table(&histories.into(), start, end))
+}
+
+fn present(metrics: &Readings, now: Timestamp) -> String {
+    let percent = |value| quantity(value, "percent");
+    fields([
+        ("Nodes", metrics.nodes.to_string()),
+        ("CPUs", percent(metrics.cpu_usage)),
+        ("Memory", percent(metrics.memory_usage)),
+        ("Disk", percent(metrics.disk_usage)),
+        ("Received", quantity(metrics.network_in, "bytes_per_second")),
+        ("Sent", quantity(metrics.network_out, "bytes_per_second")),
+        ("GPUs", metrics.gpus.to_string()),
+        ("GPU use", percent(metrics.gpu_usage)),
+        ("GPU memory", percent(metrics.gpu_memory_usage)),
+        ("Measured", ago(metrics.timestamp, now)),
+    ])
 }
 
 /// One history or several.

@@ -1,11 +1,13 @@
 //! `aiinfra nodes …`.
 
+mod containers;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::listing::listing;
 use super::{Context, join_token, word};
-use crate::api::{Node, NodeGpu, NodeList, NodeMetrics};
+use crate::api::{Node, NodeGpu, NodeHealth, NodeList, NodeMetrics};
 use crate::args::NodesCommand;
 use crate::output::{Table, age, ago, fields, labels, short, size_mb};
 
@@ -28,6 +30,13 @@ pub(super) async fn run(context: &Context, command: NodesCommand) -> anyhow::Res
             let answer = client.get(&["api", "nodes", &node.id, "status"], &[]).await?;
             output.show(answer, |metrics: NodeMetrics| readings(&metrics))
         }
+        NodesCommand::Health(node) => {
+            let answer = client.get(&["api", "nodes", &node.id, "health"], &[]).await?;
+            output.show(answer, |health: NodeHealth| {
+                fields([("Status", health.status), ("Asked", ago(health.timestamp, Timestamp::now()))])
+            })
+        }
+        NodesCommand::Containers(command) => containers::run(&client, output, command).await,
         NodesCommand::Approve(node) => {
             let answer = client.post(&["api", "nodes", &node.id, "approve"], &json!({})).await?;
             join_token::show_command(output, answer)

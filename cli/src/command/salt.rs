@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::listing::listing;
@@ -11,6 +11,7 @@ use super::{Context, typed, word};
 use crate::api::{Deployment, Minion, MinionList, MinionResult, SaltJob, StateResult};
 use crate::args::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::output::{Output, Table, fields, printable, size_mb};
 
 const SALT: [&str; 2] = ["api", "saltstack"];
@@ -54,7 +55,7 @@ async fn deploy(client: &Client, output: Output, state: DeployState) -> anyhow::
     }
     answered(&found.job_id, found.complete, &found.missing)?;
     if !found.success {
-        bail!("{} does not hold everywhere", printable(&found.state));
+        return Err(Failure::EndedBadly(format!("{} does not hold everywhere", printable(&found.state))).into());
     }
     Ok(())
 }
@@ -69,7 +70,7 @@ fn show_job(output: Output, answer: Value, may_go_on: bool) -> anyhow::Result<()
     }
     answered(&job.job_id, job.complete, &job.missing)?;
     if !job.success {
-        bail!("{} failed", printable(&job.function));
+        return Err(Failure::EndedBadly(format!("{} failed", printable(&job.function))).into());
     }
     Ok(())
 }
@@ -81,7 +82,8 @@ fn begun(output: Output, job: &str) {
 fn answered(job: &str, complete: bool, missing: &[String]) -> anyhow::Result<()> {
     if !complete {
         let missing = printable(&missing.join(", "));
-        bail!("no answer from {missing}; see what still comes with `aiinfra salt job {}`", printable(job));
+        let advice = format!("see what still comes with `aiinfra salt job {}`", printable(job));
+        return Err(Failure::TimedOut(format!("no answer from {missing}; {advice}")).into());
     }
     Ok(())
 }

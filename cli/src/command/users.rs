@@ -90,8 +90,7 @@ async fn change_password(mut context: Context, client: &Client, change: ChangePa
     };
     let body = typed([("old_password", old.map(Into::into)), ("new_password", Some(new.into()))]);
     client.put(&[&one(&id)[..], &["password"]].concat(), &body).await?;
-    if own && context.config.forget_session(&context.url) {
-        context.config.save(&context.config_path)?;
+    if own && context.forget_session()? {
         context.output.note(&format!("all your tokens are revoked; log in again with `aiinfra login {username}`"));
     }
     Ok(context.output.done(&format!("the password of {username} is changed"))?)

@@ -1,6 +1,5 @@
 //! `aiinfra webhooks …`.
 
-use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -9,6 +8,7 @@ use super::{Context, secret, typed, word};
 use crate::api::{Delivery, DeliveryList, Webhook, WebhookList};
 use crate::args::{ById, CreateWebhook, ListDeliveries, Redeliver, SecretSource, UpdateWebhook, WebhooksCommand};
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::output::{Output, Table, age, ago, fields, remaining};
 
 const WEBHOOKS: [&str; 2] = ["api", "webhooks"];
@@ -82,7 +82,7 @@ async fn test(client: &Client, output: Output, id: &str) -> anyhow::Result<()> {
         false => String::new(),
     })?;
     if !delivery.is_delivered() {
-        bail!("the test was not delivered: {}", delivery.error);
+        return Err(Failure::EndedBadly(format!("the test was not delivered: {}", delivery.error)).into());
     }
     Ok(())
 }

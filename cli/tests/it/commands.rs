@@ -2,14 +2,21 @@
 
 mod audit;
 mod backends;
+mod call;
 mod claims;
+mod completion;
+mod contexts;
+mod formats;
 mod hosts;
 mod jupyter;
 mod lists;
 mod login;
 mod machines;
+mod man;
 mod metrics;
 mod nodes;
+mod operations;
+mod roles;
 mod salt;
 mod slurm;
 mod tokens;
@@ -75,6 +82,11 @@ async fn a_command_that_cannot_be_understood_is_exit_code_2() {
         &["audit", "verify", "--head", "7"],
         &["audit", "list", "--all", "--page", "2"],
         &["audit", "list", "--since", "yesterday"],
+        &["roles", "set", "user"],
+        &["api", "GET", "http://elsewhere/api/nodes"],
+        &["api", "FETCH", "/api/nodes"],
+        &["completions", "csh"],
+        &["nodes", "list", "-o", "xml"],
     ] {
         let said = shell.run(arguments).await.failed(2);
         assert!(said.contains("error:"), "{said}");
@@ -93,11 +105,11 @@ async fn an_error_is_the_servers_sentence_with_its_code() {
             r#"{"code":404,"message":"host x does not exist","data":null}"#,
         );
     let shell = Shell::at(&api.url);
-    assert_eq!(shell.run(&["nodes", "get", "x"]).await.failed(1), "error: node x does not exist (NotFound)\n");
-    let said = shell.run(&["nodes", "get", "y"]).await.failed(1);
-    assert_eq!(said, "error: a token is needed (TokenMissing)\nhint: log in with `aiinfra login`\n");
-    assert_eq!(shell.run(&["nodes", "get", "z"]).await.failed(1), "error: the server answered Bad Gateway (502)\n");
-    let said = shell.run(&["hosts", "get", "0197a5b0-0000-7000-8000-000000000001"]).await.failed(1);
+    assert_eq!(shell.run(&["nodes", "get", "x"]).await.failed(4), "error: node x does not exist (NotFound)\n");
+    let said = shell.run(&["nodes", "get", "y"]).await.failed(3);
+    assert_eq!(said, "error: a token is needed (TokenMissing)\nhint: log in with `aiinfra login NAME`\n");
+    assert_eq!(shell.run(&["nodes", "get", "z"]).await.failed(6), "error: the server answered Bad Gateway (502)\n");
+    let said = shell.run(&["hosts", "get", "0197a5b0-0000-7000-8000-000000000001"]).await.failed(4);
     assert_eq!(said, "error: host x does not exist (404)\n");
 }
 
@@ -106,7 +118,7 @@ async fn a_server_that_is_not_there_is_named() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let said = Shell::at(&url).run(&["nodes", "list"]).await.failed(1);
+    let said = Shell::at(&url).run(&["nodes", "list"]).await.failed(6);
     assert!(said.starts_with(&format!("error: cannot reach the server at {url}/: connection refused\nhint: ")), "{said}");
 }
 
@@ -121,7 +133,7 @@ async fn something_else_on_the_port_is_no_control_plane() {
 #[tokio::test]
 async fn an_id_cannot_leave_its_path() {
     let api = FakeApi::start().await;
-    Shell::at(&api.url).run(&["claims", "get", "../nodes?x=1"]).await.failed(1);
+    Shell::at(&api.url).run(&["claims", "get", "../nodes?x=1"]).await.failed(4);
     assert_eq!(api.asked_once().line, "GET /api/gpu-claims/..%2Fnodes%3Fx=1");
 }
 
@@ -129,7 +141,7 @@ async fn an_id_cannot_leave_its_path() {
 async fn what_servers_send_cannot_drive_the_terminal() {
     let api = FakeApi::start().await;
     api.answer("GET /api/nodes/x", 409, r#"{"error":"evil\u001b[2J","code":"Conflict"}"#);
-    let said = Shell::at(&api.url).run(&["nodes", "get", "x"]).await.failed(1);
+    let said = Shell::at(&api.url).run(&["nodes", "get", "x"]).await.failed(5);
     assert_eq!(said, "error: evil [2J (Conflict)\n");
 }
 
@@ -146,7 +158,7 @@ async fn json_is_what_the_server_answered_fields_unknown_here_too() {
 async fn too_many_calls_are_answered_with_when_to_try_again() {
     let api = FakeApi::start().await;
     api.answer_later("POST /api/auth/login", r#"{"error":"alice is locked after too many failures","code":"LoginLocked"}"#, 7);
-    let said = Shell::at(&api.url).run_with_input(&["login", "alice", "--password-stdin"], "x\n").await.failed(1);
+    let said = Shell::at(&api.url).run_with_input(&["login", "alice", "--password-stdin"], "x\n").await.failed(6);
     assert_eq!(said, "error: alice is locked after too many failures (LoginLocked)\nhint: try again in 7 s\n");
 }
 

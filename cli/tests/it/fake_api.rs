@@ -24,6 +24,8 @@ struct Script {
     /// By method and path with query, in the order in which they are given; the last one stays.
     answers: HashMap<String, VecDeque<Answer>>,
     asked: Vec<Asked>,
+    /// What is answered where nothing is scripted, in place of a refusal.
+    otherwise: Option<String>,
 }
 
 #[derive(Clone)]
@@ -70,6 +72,12 @@ impl FakeApi {
         self.answer(line, status, json!({"code": 0, "message": "success", "data": data.into()}))
     }
 
+    /// Answers everything else with this.
+    pub(crate) fn answer_otherwise(&self, body: impl ToString) -> &Self {
+        self.script.lock().unwrap().otherwise = Some(body.to_string());
+        self
+    }
+
     fn push(&self, line: &str, answer: Answer) -> &Self {
         self.script.lock().unwrap().answers.entry(line.to_owned()).or_default().push_back(answer);
         self
@@ -93,16 +101,19 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, method: Method, uri: U
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let mut script = script.lock().unwrap();
     script.asked.push(Asked { line: line.clone(), authorization, body });
+    let otherwise = script.otherwise.clone();
     let answer = match script.answers.get_mut(&line) {
         Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),
         Some(answers) => answers.front().unwrap().clone(),
         None => {
-            let body = format!(r#"{{"error":"nothing is scripted for {line}","code":"NotFound"}}"#);
-            Answer { status: 404, body, retry_after: None }
+            let refusal = format!(r#"{{"error":"nothing is scripted for {line}","code":"NotFound"}}"#);
+            let status = if otherwise.is_some() { 200 } else { 404 };
+            Answer { status, body: otherwise.unwrap_or(refusal), retry_after: None }
         }
     };
     let headers = answer.retry_after.map(|seconds| [("retry-after", seconds.to_string())]);
-    let response = (StatusCode::from_u16(answer.status).unwrap(), answer.body);
+    let kind = if answer.body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
+    let response = (StatusCode::from_u16(answer.status).unwrap(), [("content-type", kind)], answer.body);
     match headers {
         Some(headers) => (headers, response).into_response(),
         None => response.into_response(),

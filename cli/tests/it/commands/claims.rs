@@ -71,7 +71,7 @@ async fn a_bare_claim_is_for_one_gpu_and_leaves_the_rest_to_the_server() {
 async fn quota_is_refused_in_one_line() {
     let api = FakeApi::start().await;
     api.answer(CREATE, 403, r#"{"error":"the role user allows 2 GPUs, 2 are in use","code":"QuotaExceeded"}"#);
-    let said = Shell::at(&api.url).run(&["claims", "create", "train:1"]).await.failed(1);
+    let said = Shell::at(&api.url).run(&["claims", "create", "train:1"]).await.failed(3);
     assert_eq!(said, "error: the role user allows 2 GPUs, 2 are in use (QuotaExceeded)\n");
 }
 
@@ -143,7 +143,7 @@ async fn watching_ends_when_the_claim_is_deleted() {
 async fn watching_what_is_not_there_is_an_error_at_once() {
     let api = FakeApi::start().await;
     api.answer(&watch(), 404, NOT_FOUND);
-    let said = Shell::at(&api.url).run(&["claims", "watch", ID]).await.failed(1);
+    let said = Shell::at(&api.url).run(&["claims", "watch", ID]).await.failed(4);
     assert_eq!(said, "error: claim does not exist (NotFound)\n");
 }
 
@@ -172,7 +172,7 @@ async fn waiting_for_a_claim_that_fails_is_an_error() {
     let api = FakeApi::start().await;
     api.answer(CREATE, 202, claim("Pending", "", ""));
     api.answer(&watch(), 200, messages([claim("Failed", "ImagePullFailed", "no such image train:1")]));
-    let said = Shell::at(&api.url).run(&["claims", "create", "train:1", "--wait"]).await.failed(1);
+    let said = Shell::at(&api.url).run(&["claims", "create", "train:1", "--wait"]).await.failed(7);
     assert!(said.ends_with(&format!("error: claim {ID} failed: no such image train:1\n")), "{said}");
 }
 
@@ -180,7 +180,7 @@ async fn waiting_for_a_claim_that_fails_is_an_error() {
 async fn waiting_gives_up_after_its_timeout() {
     let api = FakeApi::start().await;
     api.answer(CREATE, 202, claim("Pending", "", "")).answer(&watch(), 200, messages([claim("Pending", "", "")]));
-    let said = Shell::at(&api.url).run(&["claims", "create", "train:1", "--wait", "--timeout", "1s"]).await.failed(1);
+    let said = Shell::at(&api.url).run(&["claims", "create", "train:1", "--wait", "--timeout", "1s"]).await.failed(6);
     assert!(said.contains("did not come so far within 1 s"), "{said}");
 }
 
@@ -205,7 +205,7 @@ async fn waiting_for_a_phase_ends_with_it() {
 async fn waiting_for_a_phase_that_does_not_come_any_more_is_an_error() {
     let api = FakeApi::start().await;
     api.answer(&watch(), 200, messages([claim("Failed", "ContainerExited", "exit code 1")]));
-    let said = Shell::at(&api.url).run(&["claims", "wait", ID]).await.failed(1);
+    let said = Shell::at(&api.url).run(&["claims", "wait", ID]).await.failed(7);
     let expected = format!("error: claim {ID} will not be running any more: Failed on gpu-01: ContainerExited: exit code 1\n");
     assert!(said.ends_with(&expected), "{said}");
 }

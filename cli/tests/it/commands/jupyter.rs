@@ -75,7 +75,7 @@ async fn a_start_that_fails_says_so() {
     for arguments in
         [&["jupyter", "progress", "alice", "--server", "gpu"][..], &["jupyter", "start", "alice", "--server", "gpu", "--wait"]]
     {
-        let said = shell.run(arguments).await.failed(1);
+        let said = shell.run(arguments).await.failed(7);
         assert!(said.ends_with("error: alice's server gpu did not start: Spawn failed: no room\n"), "{said}");
     }
 }

@@ -56,5 +56,5 @@ async fn a_name_stands_for_its_id_wherever_it_is_in_the_list() {
     api.answer("DELETE /api/v1/hosts/id-102?force=false", 204, "");
     let shell = Shell::at(&api.url);
     assert_eq!(shell.run(&["hosts", "delete", "HOST-102"]).await.ok(), "host HOST-102 is deleted\n");
-    assert_eq!(shell.run(&["hosts", "delete", "host-1000"]).await.failed(1), "error: no host is called host-1000\n");
+    assert_eq!(shell.run(&["hosts", "delete", "host-1000"]).await.failed(4), "error: no host is called host-1000\n");
 }

@@ -92,7 +92,7 @@ async fn a_machine_that_cannot_be_logged_in_to_fails_its_check() {
     assert!(shell.run(&["machines", "check", ID]).await.ok().contains("available"));
     let finished = shell.run(&["machines", "check", ID]).await;
     assert!(finished.stdout.contains("unavailable"), "{finished:?}");
-    assert_eq!(finished.failed(1), "error: machine web-1 cannot be logged in to: the password was refused\n");
+    assert_eq!(finished.failed(7), "error: machine web-1 cannot be logged in to: the password was refused\n");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn a_node_is_named_and_programs_get_the_servers_answer() {
     let arguments = [&["metrics", "--node", "GPU-01", "--metric", "cpu_usage", "-o", "json"], &TIMES[..]].concat();
     let shown = shell.run(&arguments).await.ok();
     assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), cpu());
-    let said = shell.run(&["metrics", "--node", "gpu-02"]).await.failed(1);
+    let said = shell.run(&["metrics", "--node", "gpu-02"]).await.failed(4);
     assert_eq!(said, "error: no node is called gpu-02\n");
 }
 

@@ -70,8 +70,8 @@ async fn what_fails_or_is_missing_is_an_error() {
     let ping = ["salt", "run", "node*", "test.ping"];
     let finished = shell.run(&ping).await;
     assert_eq!(finished.stdout, "node01: failed with 3\n    no\n");
-    assert_eq!(finished.failed(1), "error: test.ping failed\n");
-    let said = shell.run(&ping).await.failed(1);
+    assert_eq!(finished.failed(7), "error: test.ping failed\n");
+    let said = shell.run(&ping).await.failed(6);
     assert!(said.contains("no answer from node01, node02") && said.contains(&format!("aiinfra salt job {JOB}")), "{said}");
     let begun = shell.run(&[&ping[..], &["--async"]].concat()).await;
     assert!(begun.stderr.contains(&format!("aiinfra salt job {JOB}")), "{begun:?}");
@@ -119,7 +119,7 @@ async fn a_state_is_applied_and_shown_part_by_part() {
         lines[1..],
         ["node01 a cmd.run changed 11 ms c d", "node01 b cmd.run failed 11 ms c d", "node02 - - failed - No matching sls found",]
     );
-    assert_eq!(finished.failed(1), "error: motd does not hold everywhere\n");
+    assert_eq!(finished.failed(7), "error: motd does not hold everywhere\n");
     let expected = json!({
         "target": "node*", "target_type": "glob", "async": false, "state": "motd", "test": true,
         "pillar": {"role": "gpu", "secret": "hunter2"},

@@ -86,7 +86,7 @@ async fn a_test_that_is_not_taken_is_an_error() {
     );
     let shell = Shell::at(&api.url);
     assert_eq!(shell.run(&["webhooks", "test", "w"]).await.ok(), "delivered: 204 in 12 ms\n");
-    let said = shell.run(&["webhooks", "test", "w"]).await.failed(1);
+    let said = shell.run(&["webhooks", "test", "w"]).await.failed(7);
     assert_eq!(said, "error: the test was not delivered: nobody was reached: connection refused\n");
 }
 

@@ -28,13 +28,13 @@ async fn people_are_made_locked_out_unlocked_and_get_new_passwords() {
     let admin = log_in(&up, "admin", &up.secret("admin-password")).await;
     let create = ["users", "create", "bob", "--role", "operator", "--email", "bob@example.com", "--password-stdin"];
     assert_eq!(admin.run_with_input(&create, PASSWORD).await.ok(), "user bob is made with the role operator\n");
-    assert!(admin.run_with_input(&create, PASSWORD).await.failed(1).ends_with("(409)\n"));
+    assert!(admin.run_with_input(&create, PASSWORD).await.failed(5).ends_with("(409)\n"));
     let listed = admin.run(&["users", "list", "--search", "EXAMPLE.com"]).await.ok();
     assert!(listed.lines().count() == 2 && listed.contains("bob@example.com"), "{listed}");
 
     let nobody = Shell::at(up.api().url());
     until("bob is locked out", async || {
-        let said = nobody.run_with_input(&["login", "bob", "--password-stdin"], "wrong").await.failed(1);
+        let said = nobody.run_with_input(&["login", "bob", "--password-stdin"], "wrong").await.failed(3);
         said.contains("LoginLocked").then(|| assert!(said.contains("hint: try again in "), "{said}"))
     })
     .await;
@@ -43,17 +43,17 @@ async fn people_are_made_locked_out_unlocked_and_get_new_passwords() {
     assert!(bob.run(&["whoami"]).await.ok().contains("Role:        operator"));
 
     admin.run_with_input(&["users", "passwd", "bob", "--password-stdin"], SECOND_PASSWORD).await.ok();
-    assert!(bob.run(&["whoami"]).await.failed(1).contains("hint: log in"));
+    assert!(bob.run(&["whoami"]).await.failed(3).contains("hint: log in"));
     let bob = log_in(&up, "bob", SECOND_PASSWORD).await;
     let both = format!("{SECOND_PASSWORD}\n{THIRD_PASSWORD}\n");
     bob.run_with_input(&["users", "passwd", "--password-stdin"], &both).await.ok();
     let bob = log_in(&up, "bob", THIRD_PASSWORD).await;
 
-    bob.run(&["users", "list"]).await.failed(1);
+    bob.run(&["users", "list"]).await.failed(3);
     admin.run(&["users", "update", "bob", "--role", "readonly"]).await.ok();
-    bob.run(&["whoami"]).await.failed(1);
+    bob.run(&["whoami"]).await.failed(3);
     admin.run(&["users", "delete", "bob"]).await.ok();
-    admin.run(&["users", "get", "bob"]).await.failed(1);
+    admin.run(&["users", "get", "bob"]).await.failed(4);
     admin.run(&["logout"]).await.ok();
 }
 
@@ -66,13 +66,13 @@ async fn a_token_works_until_it_is_revoked() {
     script.set("UTOPIA_TOKEN", token.trim());
     assert!(script.run(&["whoami"]).await.ok().contains("User name:   admin"));
     script.run(&["claims", "list"]).await.ok();
-    assert!(script.run(&["users", "list"]).await.failed(1).ends_with("(403)\n"), "its role is `user`");
+    assert!(script.run(&["users", "list"]).await.failed(3).ends_with("(403)\n"), "its role is `user`");
 
     let list = json(&admin, &["tokens", "list"]).await;
     let id = list["tokens"][0]["id"].as_str().unwrap();
     assert_eq!((&list["tokens"][0]["name"], &list["total"]), (&"nightly".into(), &1.into()));
     admin.run(&["tokens", "revoke", id]).await.ok();
-    script.run(&["whoami"]).await.failed(1);
+    script.run(&["whoami"]).await.failed(3);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn machines_are_added_checked_and_set_aside() {
     let create = ["machines", "create", "web-1", "127.0.0.1", "--user", "root", "--role", "worker", "--ssh-port", &closed];
     let said = admin.run_with_input(&[&create[..], &["--password-stdin"]].concat(), PASSWORD).await.ok();
     assert!(said.starts_with("machine web-1 is added as "), "{said}");
-    let said = admin.run(&["machines", "check", "web-1"]).await.failed(1);
+    let said = admin.run(&["machines", "check", "web-1"]).await.failed(7);
     assert!(said.starts_with("error: machine web-1 cannot be logged in to: ") && said.contains("refused"), "{said}");
     let listed = admin.run(&["machines", "list", "--status", "unavailable"]).await.ok();
     assert!(listed.lines().count() == 2 && listed.contains(&format!("root@127.0.0.1:{closed}")), "{listed}");
@@ -125,7 +125,7 @@ async fn machines_are_added_checked_and_set_aside() {
     }
     assert!(!json(&admin, &["audit", "list", "--type", "machine"]).await.to_string().contains(PASSWORD));
     admin.run(&["machines", "delete", "web-2"]).await.ok();
-    admin.run(&["machines", "get", "web-2"]).await.failed(1);
+    admin.run(&["machines", "get", "web-2"]).await.failed(4);
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn the_audit_log_is_proved_until_somebody_touches_it() {
     admin.run_with_input(&["users", "create", "bob", "--password-stdin"], PASSWORD).await.ok();
     let token = admin.run(&["tokens", "create", "nightly"]).await.ok();
     let bob = log_in(&up, "bob", PASSWORD).await;
-    bob.run_with_input(&["users", "create", "carol", "--password-stdin"], PASSWORD).await.failed(1);
+    bob.run_with_input(&["users", "create", "carol", "--password-stdin"], PASSWORD).await.failed(3);
 
     let listed = admin.run(&["audit", "list", "--user", "admin", "--since", "1h"]).await.ok();
     assert!(listed.contains("CreateUser") && listed.contains("CreateApiToken"), "{listed}");

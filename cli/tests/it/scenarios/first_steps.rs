@@ -57,7 +57,7 @@ async fn the_same_by_the_command_line() {
     let readings = shell.run(&["nodes", "status", id_of_node]).await.ok();
     assert!(readings.contains("Simulated GPU 1"), "{readings}");
     shell.run(&["claims", "delete", id]).await.ok();
-    shell.run(&["claims", "get", id]).await.failed(1);
+    shell.run(&["claims", "get", id]).await.failed(4);
 }
 
 #[tokio::test]

@@ -1,0 +1,122 @@
+//! `aiinfra nodes …`.
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{ById, EnvVar, Page, Port, Volume};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodesCommand {
+    /// List nodes by host name
+    #[command(alias = "ls")]
+    List(ListNodes),
+    /// Show one node and its GPUs
+    Get(ById),
+    /// Show a node's present readings, asked of the machine itself
+    Status(ById),
+    /// Ask the agent of a node whether it is well
+    Health(ById),
+    /// The containers that the agent of a node made (operators)
+    #[command(subcommand, alias = "container")]
+    Containers(ContainersCommand),
+    /// Approve a pending node: prints the command that lets it join, once, within an hour (administrators)
+    Approve(ById),
+    /// Delete a node: its certificate is refused from now on, its containers are left as they are (administrators)
+    #[command(alias = "rm")]
+    Delete(DeleteNode),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListNodes {
+    /// Only nodes in this state
+    #[arg(long, value_enum)]
+    pub(crate) status: Option<NodeState>,
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// The states of a node, in the server's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NodeState {
+    /// Announced, not yet joined
+    Pending,
+    /// Connected
+    Online,
+    /// Joined and not connected
+    Offline,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteNode {
+    #[command(flatten)]
+    pub(crate) node: ById,
+    /// Delete it although claims are placed there; they fail
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainersCommand {
+    /// List the containers of a node, oldest first
+    #[command(alias = "ls")]
+    List {
+        /// The node's id
+        #[arg(value_name = "NODE", value_parser = NonEmptyStringValueParser::new())]
+        node: String,
+    },
+    /// Show one container
+    Get(OneContainer),
+    /// Make and start a container without a claim; answers when it runs, which may take as long as its pull
+    Create(Box<CreateContainer>),
+    /// Stop and remove a container
+    #[command(alias = "rm")]
+    Delete(OneContainer),
+}
+
+/// Names a container on its node.
+#[derive(Debug, Args)]
+pub(crate) struct OneContainer {
+    /// The node's id
+    #[arg(value_name = "NODE", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) node: String,
+    /// The container's id
+    #[arg(value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) container: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateContainer {
+    /// The node's id
+    #[arg(value_name = "NODE", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) node: String,
+    /// The image, e.g. registry.example:5000/team/train:1
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) image: String,
+    /// A key of yours: the same key answers the same container
+    #[arg(long, value_name = "KEY")]
+    pub(crate) claim_id: String,
+    /// How many GPUs
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) gpus: u32,
+    /// Memory limit in MiB
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory_mb: Option<u32>,
+    /// CPU limit in cores
+    #[arg(long, value_name = "CORES")]
+    pub(crate) cpus: Option<f64>,
+    /// Set an environment variable (repeatable)
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<EnvVar>,
+    /// Open a port of the container on its machine (repeatable); without HOST the machine chooses
+    #[arg(short, long, value_name = "[HOST:]CONTAINER[/udp]")]
+    pub(crate) port: Vec<Port>,
+    /// Mount a directory of the machine (repeatable); it must lie under the agent's allow-list
+    #[arg(short, long, value_name = "HOST:CONTAINER")]
+    pub(crate) volume: Vec<Volume>,
+    /// Working directory in the container
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) workdir: Option<String>,
+    /// The command to run in place of the image's
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}

@@ -1,0 +1,176 @@
+//! Every operation of the contract is reached by a command.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::fake_api::FakeApi;
+use crate::invoke::Shell;
+
+/// An id as the server makes them.
+const ID: &str = "0197a5b0-0000-7000-8000-000000000001";
+
+/// A command for each operation. Those that only agents and programs call have no command of their own and are reached by `api`.
+const COMMANDS: [&str; 102] = [
+    "register alice --password-file PASSWORD",
+    "login alice --password-file PASSWORD",
+    "refresh",
+    "whoami",
+    "logout",
+    "roles list",
+    "roles set user --max-gpus 2",
+    "api POST /api/v1/auth/login --data {}",
+    "api POST /api/v1/auth/register --data {}",
+    "api GET /api/v1/auth/token",
+    "users list",
+    "users create bob --password-file PASSWORD",
+    "users get ID",
+    "users update ID --email a@example.com",
+    "users delete ID",
+    "users passwd ID --old-password-file PASSWORD --password-file PASSWORD",
+    "users unlock ID",
+    "tokens create ci",
+    "tokens list",
+    "tokens revoke ID",
+    "api POST /api/v1/containers --data {}",
+    "api GET /api/v1/containers",
+    "api GET /api/v1/containers/x",
+    "api DELETE /api/v1/containers/x",
+    "api GET /api/v1/metrics",
+    "api GET /health",
+    "api GET /api/nodes/x/metrics",
+    "nodes containers create x busybox --claim-id mine",
+    "nodes containers list x",
+    "nodes containers get x y",
+    "nodes containers delete x y",
+    "nodes health x",
+    "api POST /api/nodes/register --data {}",
+    "nodes status x",
+    "nodes list",
+    "nodes get x",
+    "nodes delete x",
+    "nodes approve x",
+    "join-token create",
+    "join-token list",
+    "join-token revoke x",
+    "hosts create gpu-01",
+    "hosts list",
+    "hosts get ID",
+    "hosts update ID --name gpu-02",
+    "hosts delete ID",
+    "hosts gpus ID",
+    "api POST /api/v1/hosts/x/heartbeat --data {}",
+    "hosts rotate-token ID",
+    "hosts maintenance start ID",
+    "hosts maintenance end ID",
+    "machines create web-1 192.0.2.1 --user root --role worker --password-file PASSWORD",
+    "machines list",
+    "machines get ID",
+    "machines update ID --user admin",
+    "machines delete ID",
+    "machines status ID maintenance",
+    "machines check ID",
+    "audit list",
+    "audit get x",
+    "audit verify",
+    "claims create busybox",
+    "claims list",
+    "claims get x",
+    "claims delete x",
+    "claims explain x",
+    "claims watch x",
+    "watch --once",
+    "jupyter users",
+    "jupyter create alice",
+    "jupyter get alice",
+    "jupyter delete alice",
+    "jupyter start alice",
+    "jupyter stop alice",
+    "jupyter start alice --server gpu",
+    "jupyter stop alice --server gpu",
+    "jupyter progress alice",
+    "jupyter progress alice --server gpu",
+    "salt minions",
+    "salt minions node-1",
+    "salt run * test.ping",
+    "salt deploy * motd",
+    "salt job x",
+    "webhooks create https://example.com --event job.*",
+    "webhooks list",
+    "webhooks get x",
+    "webhooks update x --pause",
+    "webhooks delete x",
+    "webhooks test x",
+    "webhooks deliveries x",
+    "webhooks redeliver x y",
+    "metrics --now",
+    "metrics --metric cpu_usage",
+    "metrics",
+    "slurm clusters",
+    "slurm jobs submit --script PASSWORD",
+    "slurm jobs list",
+    "slurm jobs get 1",
+    "slurm jobs cancel 1",
+    "slurm nodes",
+    "gpus",
+    "backends",
+];
+
+#[tokio::test]
+async fn every_operation_of_the_contract_has_a_command() {
+    let document = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/openapi.json")).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    let mut missing = operations(&document);
+    let api = FakeApi::start().await;
+    // Something of everything: what matters is what is asked.
+    api.answer_otherwise(json!({"id": ID, "username": "alice", "token": "t", "status": {"phase": "Completed"}, "total": 0}));
+    let password = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&password, "#!/bin/sh\n").unwrap();
+    let shell = Shell::at(&api.url);
+    let mut needless = Vec::new();
+    for command in COMMANDS {
+        let words = command.split(' ').map(|word| match word {
+            "ID" => ID,
+            "PASSWORD" => password.path().to_str().unwrap(),
+            word => word,
+        });
+        let before = api.asked().len();
+        let finished = shell.run(&words.collect::<Vec<_>>()).await;
+        assert!(finished.code != 2 && !finished.stderr.contains("panicked"), "{command}: {finished:?}");
+        let reached: Vec<_> = api.asked()[before..].iter().filter_map(|asked| operation(&document, &asked.line)).collect();
+        let new = reached.iter().filter(|reached| missing.remove(*reached).is_some()).count();
+        if new == 0 {
+            needless.push((command, reached, finished));
+        }
+    }
+    assert!(needless.is_empty(), "these reach nothing that no other does: {needless:#?}");
+    assert!(missing.is_empty(), "no command reaches {missing:#?}");
+}
+
+/// Method and path template of every operation, with its name.
+fn operations(document: &Value) -> BTreeMap<String, String> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object().unwrap().iter();
+        methods.filter_map(move |(method, operation)| {
+            let name = operation.get("operationId")?.as_str()?;
+            Some((format!("{} {path}", method.to_uppercase()), name.to_owned()))
+        })
+    });
+    operations.collect()
+}
+
+/// The operation that a request is for: of those whose template fits, the one with the fewest variables.
+fn operation(document: &Value, line: &str) -> Option<String> {
+    let (method, path) = line.split_once(' ').unwrap();
+    let path = path.split('?').next().unwrap();
+    let fits = |template: &str| {
+        let (mut given, mut wanted) = (path.split('/'), template.split('/'));
+        given.by_ref().zip(wanted.by_ref()).all(|(given, wanted)| given == wanted || wanted.starts_with('{'))
+            && path.split('/').count() == template.split('/').count()
+    };
+    let known = operations(document).into_keys();
+    let fitting = known.filter(|key| key.split_once(' ').is_some_and(|(own, template)| own == method && fits(template)));
+    fitting.min_by_key(|key| key.matches('{').count())
+}
