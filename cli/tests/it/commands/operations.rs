@@ -56,10 +56,10 @@ const COMMANDS: [&str; 102] = [
     "join-token revoke x",
     "hosts create gpu-01",
     "hosts list",
+    "hosts gpus ID",
     "hosts get ID",
     "hosts update ID --name gpu-02",
     "hosts delete ID",
-    "hosts gpus ID",
     "api POST /api/v1/hosts/x/heartbeat --data {}",
     "hosts rotate-token ID",
     "hosts maintenance start ID",
@@ -125,6 +125,7 @@ async fn every_operation_of_the_contract_has_a_command() {
     let api = FakeApi::start().await;
     // Something of everything: what matters is what is asked.
     api.answer_otherwise(json!({"id": ID, "username": "alice", "token": "t", "status": {"phase": "Completed"}, "total": 0}));
+    api.answer_data(&format!("GET /api/v1/machines/{ID}"), 200, json!({"id": ID}));
     let password = tempfile::NamedTempFile::new().unwrap();
     fs::write(&password, "#!/bin/sh\n").unwrap();
     let shell = Shell::at(&api.url);
