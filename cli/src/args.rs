@@ -17,6 +17,7 @@ mod tokens;
 mod users;
 mod value;
 mod watch;
+mod watched;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ pub(crate) use tokens::{CreateToken, TokensCommand};
 pub(crate) use users::{ChangePassword, CreateUser, UsersCommand};
 pub(crate) use value::{EnvVar, Head, Label, Moment, Port, Seconds, Size, Volume};
 pub(crate) use watch::WatchEvents;
+pub(crate) use watched::{Watch, watched};
 pub(crate) use webhooks::{CreateWebhook, ListDeliveries, Redeliver, SecretSource, UpdateWebhook, WebhooksCommand};
 
 const FIRST_STEPS: &str = "\
@@ -209,7 +211,7 @@ pub(crate) enum Command {
 
 /// The whole command line.
 pub(crate) fn command() -> clap::Command {
-    Cli::command()
+    watched::with_watch(Cli::command())
 }
 
 /// The server and certificates that were typed, and not taken from the environment.
@@ -334,6 +336,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

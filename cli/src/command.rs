@@ -25,6 +25,7 @@ mod tokens;
 mod up;
 mod users;
 mod watch;
+mod watching;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -49,6 +50,9 @@ const MOST_TRIES: u32 = 30;
 
 /// Does what was typed.
 pub(crate) async fn run(Cli { global, command }: Cli, matches: &ArgMatches) -> anyhow::Result<()> {
+    if let Some(watch) = args::watched(matches) {
+        return watching::run(watch, matches).await;
+    }
     match command {
         Command::Up(settings) => up::run(Output::new(&global), *settings).await,
         Command::Completions { shell } => completion::write_script(shell),

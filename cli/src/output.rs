@@ -4,6 +4,8 @@
 //! control characters before it reaches a terminal; colours are taken out where they are not wanted (`NO_COLOR`, no terminal).
 
 mod names;
+mod page;
+mod progress;
 mod table;
 mod text;
 
@@ -12,6 +14,8 @@ use std::io::{self, Write as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use self::page::Page;
+use self::page::Turn;
 pub(crate) use self::table::{Table, fields};
 pub(crate) use self::text::{age, ago, labels, part_bytes, printable, remaining, short, size_bytes, size_mb};
 use crate::api::PageInfo;
@@ -22,11 +26,18 @@ use crate::args::{Format, Global};
 pub(crate) struct Output {
     format: Format,
     quiet: bool,
+    /// Where answers are shown again and again.
+    page: Option<&'static Page>,
 }
 
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
-        Self { format: global.output, quiet: global.quiet }
+        Self { format: global.output, quiet: global.quiet, page: None }
+    }
+
+    /// The same for answers that are shown again and again. Nothing is said beside them.
+    pub(crate) fn onto(self, page: &'static Page) -> Self {
+        Self { quiet: true, page: Some(page), ..self }
     }
 
     pub(crate) fn is_for_people(self) -> bool {
@@ -35,6 +46,9 @@ impl Output {
 
     /// Writes an answer of the server, for people as `human` puts it.
     pub(crate) fn show<T: DeserializeOwned>(self, answer: Value, human: impl FnOnce(T) -> String) -> anyhow::Result<()> {
+        if let Some(page) = self.page {
+            return self.show_on(page, answer, human);
+        }
         match self.format {
             Format::Json => write(&format!("{answer:#}\n"))?,
             Format::Yaml => write(&serde_saphyr::to_string(&answer)?)?,
@@ -42,6 +56,26 @@ impl Output {
             Format::Table => write_styled(&human(serde_json::from_value(answer)?))?,
         }
         Ok(())
+    }
+
+    fn show_on<T: DeserializeOwned>(self, page: &Page, answer: Value, human: impl FnOnce(T) -> String) -> anyhow::Result<()> {
+        match page.turn(&answer, self.is_for_people()) {
+            Turn::Nothing => Ok(()),
+            Turn::Redraw => Ok(page::redraw(&human(serde_json::from_value(answer)?))?),
+            Turn::Append { part, is_first } if self.is_for_people() => {
+                let is_list = page::list(&part).is_some();
+                let text = human(serde_json::from_value(part)?);
+                Ok(match text.split_once('\n') {
+                    Some((_header, rows)) if is_list && !is_first => write_styled(rows)?,
+                    _ if is_first => write_styled(&text)?,
+                    _ => write_styled(&format!("\n{text}"))?,
+                })
+            }
+            Turn::Append { part, .. } => {
+                let things = page::list(&part).map_or(std::slice::from_ref(&part), |(_, things)| things.as_slice());
+                Ok(things.iter().try_for_each(|thing| self.show_line(thing, String::new))?)
+            }
+        }
     }
 
     /// Writes one of many messages: one line of JSON, one document of YAML, or as `human` puts it.

@@ -85,8 +85,9 @@ async fn wait_until(
     timeout: Option<Seconds>,
     is_there: impl Fn(&Phase) -> bool,
 ) -> anyhow::Result<Box<Claim>> {
+    let shown = output.progress();
     let following = follow(client, id, |_, claim| {
-        output.note(&progress(&claim.status));
+        shown.say(&progress(&claim.status));
         Ok(is_there(&claim.status.phase) || claim.status.phase.has_ended())
     });
     let followed = match timeout {
@@ -99,6 +100,7 @@ async fn wait_until(
             }
         },
     };
+    drop(shown);
     match followed {
         Followed::Until(message, claim) => {
             output.show(message, |claim: Claim| details(&claim, Timestamp::now()))?;

@@ -117,14 +117,14 @@ impl Hosts {
 
     /// Waits until the host in maintenance has no claims; answers it as it is then.
     async fn without_claims(&self, id: &str, mut answer: Value) -> Result<Value, Error> {
-        let mut said = None;
+        let (mut said, shown) = (None, self.output.progress());
         loop {
             let remaining = answer["maintenance"]["remaining_claims"].as_i64().unwrap_or(0);
             if remaining == 0 {
                 return Ok(answer);
             }
             if said.replace(remaining) != Some(remaining) {
-                self.output.note(&format!("claims left: {remaining}"));
+                shown.say(&format!("claims left: {remaining}"));
             }
             tokio::time::sleep(ASK_EVERY).await;
             match self.client.get(&at(id, &[]), &[]).await {

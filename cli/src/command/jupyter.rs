@@ -59,11 +59,13 @@ async fn start(client: &Client, output: Output, server: HubServerName, wait: boo
     let (username, server) = (or_oneself(client, server.user.username).await?, server.server);
     let mut answer = client.post(&server_path(&username, server.as_deref()), &json!({})).await?;
     if wait && answer["status"] == "starting" {
+        let shown = output.progress();
         let show = |_: &Value, progress: &Progress| {
-            output.note(line(progress).trim_end());
+            shown.say(line(progress).trim_end());
             Ok(())
         };
         follow(client, &username, server.as_deref(), show).await?;
+        drop(shown);
         let user = client.get(&user_path(&username), &[]).await?;
         let mut servers = user["servers"].as_array().into_iter().flatten();
         let found = servers.find(|found| found["server_name"] == server.as_deref().unwrap_or_default());

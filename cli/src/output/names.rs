@@ -30,7 +30,7 @@ pub(super) fn lines(answer: &Value) -> String {
     things.iter().filter_map(name).map(|name| format!("{}\n", super::printable(&name))).collect()
 }
 
-fn name(thing: &Value) -> Option<String> {
+pub(super) fn name(thing: &Value) -> Option<String> {
     NAMES.iter().find_map(|key| match thing.get(key)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) if *key == "job_id" => Some(number.to_string()),

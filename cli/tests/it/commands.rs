@@ -22,6 +22,7 @@ mod slurm;
 mod tokens;
 mod users;
 mod watch;
+mod watching;
 mod webhooks;
 
 use crate::fake_api::FakeApi;

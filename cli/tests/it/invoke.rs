@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// A user at a shell: a home directory and a few variables.
 pub(crate) struct Shell {
@@ -41,14 +41,9 @@ impl Shell {
         self.home.path().join(".config/aiinfra/config.json")
     }
 
-    /// Runs `aiinfra` with these arguments to its end.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Finished {
-        self.run_with_input(arguments, "").await
-    }
-
-    /// The same with something on standard input.
-    pub(crate) async fn run_with_input(&self, arguments: &[&str], input: &str) -> Finished {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_aiinfra"))
+    /// Starts `aiinfra` with these arguments; it ends when dropped.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_aiinfra"))
             .args(arguments)
             .env_clear()
             .env("HOME", self.home.path())
@@ -58,7 +53,17 @@ impl Shell {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Runs `aiinfra` with these arguments to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Finished {
+        self.run_with_input(arguments, "").await
+    }
+
+    /// The same with something on standard input.
+    pub(crate) async fn run_with_input(&self, arguments: &[&str], input: &str) -> Finished {
+        let mut child = self.start(arguments);
         // A command that does not read its input may be gone before it is written.
         child.stdin.take().unwrap().write_all(input.as_bytes()).await.ok();
         let output = child.wait_with_output().await.unwrap();

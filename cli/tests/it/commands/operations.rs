@@ -1,9 +1,9 @@
 //! Every operation of the contract is reached by a command.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::fake_api::FakeApi;
 use crate::invoke::Shell;
@@ -12,7 +12,7 @@ use crate::invoke::Shell;
 const ID: &str = "0197a5b0-0000-7000-8000-000000000001";
 
 /// A command for each operation. Those that only agents and programs call have no command of their own and are reached by `api`.
-const COMMANDS: [&str; 102] = [
+const COMMANDS: [&str; 107] = [
     "register alice --password-file PASSWORD",
     "login alice --password-file PASSWORD",
     "refresh",
@@ -115,13 +115,17 @@ const COMMANDS: [&str; 102] = [
     "slurm nodes",
     "gpus",
     "backends",
+    "s3 keys create backups",
+    "s3 keys list",
+    "s3 keys rotate x",
+    "s3 keys revoke x",
+    "s3 usage",
 ];
 
 #[tokio::test]
 async fn every_operation_of_the_contract_has_a_command() {
-    let document = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/openapi.json")).unwrap();
-    let document: Value = serde_json::from_slice(&document).unwrap();
-    let mut missing = operations(&document);
+    let contract = operations();
+    let mut missing = contract.clone();
     let api = FakeApi::start().await;
     // Something of everything: what matters is what is asked.
     api.answer_otherwise(json!({"id": ID, "username": "alice", "token": "t", "status": {"phase": "Completed"}, "total": 0}));
@@ -139,8 +143,8 @@ async fn every_operation_of_the_contract_has_a_command() {
         let before = api.asked().len();
         let finished = shell.run(&words.collect::<Vec<_>>()).await;
         assert!(finished.code != 2 && !finished.stderr.contains("panicked"), "{command}: {finished:?}");
-        let reached: Vec<_> = api.asked()[before..].iter().filter_map(|asked| operation(&document, &asked.line)).collect();
-        let new = reached.iter().filter(|reached| missing.remove(*reached).is_some()).count();
+        let reached: Vec<_> = api.asked()[before..].iter().filter_map(|asked| operation(&contract, &asked.line)).collect();
+        let new = reached.iter().filter(|reached| missing.remove(*reached)).count();
         if new == 0 {
             needless.push((command, reached, finished));
         }
@@ -149,29 +153,36 @@ async fn every_operation_of_the_contract_has_a_command() {
     assert!(missing.is_empty(), "no command reaches {missing:#?}");
 }
 
-/// Method and path template of every operation, with its name.
-fn operations(document: &Value) -> BTreeMap<String, String> {
-    let paths = document["paths"].as_object().unwrap().iter();
-    let operations = paths.flat_map(|(path, methods)| {
-        let methods = methods.as_object().unwrap().iter();
-        methods.filter_map(move |(method, operation)| {
-            let name = operation.get("operationId")?.as_str()?;
-            Some((format!("{} {path}", method.to_uppercase()), name.to_owned()))
-        })
+/// Method and path template of every operation of the contract, and of every further way to it.
+fn operations() -> BTreeSet<String> {
+    let pool = utopia_proto::descriptor_pool();
+    let http = pool.get_extension_by_name("google.api.http").unwrap();
+    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let rules = methods.filter(|method| method.options().has_extension(&http)).flat_map(|method| {
+        let rule = method.options().get_extension(&http).into_owned();
+        let rule = rule.as_message().unwrap().clone();
+        let further = rule.get_field_by_name("additional_bindings").unwrap().into_owned();
+        let further = further.as_list().unwrap().iter().map(|rule| rule.as_message().unwrap().clone()).collect::<Vec<_>>();
+        further.into_iter().chain([rule])
     });
-    operations.collect()
+    let routes = rules.filter_map(|rule| {
+        let methods = ["get", "put", "post", "delete", "patch"];
+        let method = methods.into_iter().find(|method| rule.has_field_by_name(method))?;
+        let path = rule.get_field_by_name(method)?.as_str()?.to_owned();
+        Some(format!("{} {path}", method.to_uppercase()))
+    });
+    routes.collect()
 }
 
 /// The operation that a request is for: of those whose template fits, the one with the fewest variables.
-fn operation(document: &Value, line: &str) -> Option<String> {
+fn operation(contract: &BTreeSet<String>, line: &str) -> Option<String> {
     let (method, path) = line.split_once(' ').unwrap();
     let path = path.split('?').next().unwrap();
     let fits = |template: &str| {
-        let (mut given, mut wanted) = (path.split('/'), template.split('/'));
-        given.by_ref().zip(wanted.by_ref()).all(|(given, wanted)| given == wanted || wanted.starts_with('{'))
-            && path.split('/').count() == template.split('/').count()
+        let is_like = |(given, wanted): (&str, &str)| given == wanted || wanted.starts_with('{');
+        path.split('/').count() == template.split('/').count() && path.split('/').zip(template.split('/')).all(is_like)
     };
-    let known = operations(document).into_keys();
-    let fitting = known.filter(|key| key.split_once(' ').is_some_and(|(own, template)| own == method && fits(template)));
-    fitting.min_by_key(|key| key.matches('{').count())
+    let fitting =
+        contract.iter().filter(|key| key.split_once(' ').is_some_and(|(own, template)| own == method && fits(template)));
+    fitting.min_by_key(|key| key.matches('{').count()).cloned()
 }
