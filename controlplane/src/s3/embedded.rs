@@ -16,8 +16,7 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, dto, s3_err
 
 use super::{
     blobs::{Blobs, WriteError, Written},
-    frames::FrameTooLarge,
-    front::answer,
+    front::{answer, source_failed},
     gate::Caller,
 };
 use crate::{
@@ -134,22 +133,7 @@ fn write_failed(error: WriteError) -> S3Error {
             full
         }
         WriteError::Disk(error) => answer(Error::internal("write an upload", error)),
-        WriteError::Source(error) => {
-            // The streams of s3s keep their types to themselves.
-            let text = error.to_string();
-            if text.contains("SignatureMismatch") {
-                s3_error!(SignatureDoesNotMatch, "The signature of a chunk does not match")
-            } else if text.contains("Sha256Mismatch") {
-                let message = "The provided x-amz-content-sha256 does not match what was computed";
-                let mut mismatch = S3Error::with_message(S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()), message);
-                mismatch.set_status_code(http::StatusCode::BAD_REQUEST);
-                mismatch
-            } else if text.contains(FrameTooLarge::MESSAGE) {
-                s3_error!(EntityTooLarge, "{}", FrameTooLarge::MESSAGE)
-            } else {
-                s3_error!(IncompleteBody, "The request body did not come whole")
-            }
-        }
+        WriteError::Source(error) => source_failed(&error.to_string()),
     }
 }
 

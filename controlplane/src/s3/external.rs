@@ -25,7 +25,8 @@ use s3s::{
 use utopia_certs::secret_file;
 
 use super::{
-    front::answer,
+    frames::FrameTooLarge,
+    front::{answer, source_failed},
     gate::{Caller, creates_bucket},
     sums::{Fields, Promise},
 };
@@ -241,8 +242,9 @@ fn unreachable(error: reqwest::Error) -> S3Error {
             return S3Error::with_message(refused.code().clone(), refused.message().unwrap_or_default().to_owned());
         }
         let text = source.to_string();
-        if text.contains("SignatureMismatch") || text.contains("Sha256Mismatch") || text.contains("Incomplete") {
-            return s3_error!(IncompleteBody, "The request body did not come as it was signed");
+        let is_theirs = ["AwsChunkedStreamError", "Sha256Mismatch", "Incomplete", FrameTooLarge::MESSAGE];
+        if is_theirs.iter().any(|word| text.contains(word)) {
+            return source_failed(&text);
         }
     }
     tracing::warn!(error = %error.without_url(), "the S3 server does not answer: see UTOPIA_S3_URL");

@@ -11,7 +11,8 @@ use http_body_util::{BodyExt as _, StreamBody};
 use s3s::{S3, S3Error, S3ErrorCode, s3_error, service::S3Service};
 
 use super::{
-    PREFIX, frames,
+    PREFIX,
+    frames::{self, FrameTooLarge},
     meters::{Meters, Tally},
 };
 use crate::error::Error;
@@ -128,4 +129,21 @@ pub(super) fn answer(error: Error) -> S3Error {
     let is_their_fault = matches!(error, Error::Invalid { .. } | Error::Missing { .. });
     let code = if is_their_fault { S3ErrorCode::InvalidArgument } else { S3ErrorCode::ServiceUnavailable };
     S3Error::with_message(code, error.to_string())
+}
+
+/// What a client is told whose content did not come as it was signed. The streams of `s3s` keep their types to themselves.
+pub(super) fn source_failed(text: &str) -> S3Error {
+    if text.contains("SignatureMismatch") {
+        return s3_error!(SignatureDoesNotMatch, "The signature of a chunk does not match");
+    }
+    if text.contains("Sha256Mismatch") {
+        let message = "The provided x-amz-content-sha256 does not match what was computed";
+        let mut mismatch = S3Error::with_message(S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()), message);
+        mismatch.set_status_code(StatusCode::BAD_REQUEST);
+        return mismatch;
+    }
+    if text.contains(FrameTooLarge::MESSAGE) {
+        return s3_error!(EntityTooLarge, "{}", FrameTooLarge::MESSAGE);
+    }
+    s3_error!(IncompleteBody, "The request body did not come whole")
 }
