@@ -120,13 +120,14 @@ impl External {
         *outgoing.headers_mut() = headers;
         self.sign(&mut outgoing, &url, now)?;
         let mut headers = outgoing.headers().clone();
+        let promised_length = length.as_ref().and_then(|length| length.to_str().ok()?.parse().ok());
         if let Some(length) = length {
             headers.insert(header::CONTENT_LENGTH, length);
         }
         let has_body = !matches!(request.method, Method::GET | Method::HEAD | Method::DELETE);
         let mut sending = self.http.request(request.method, url).headers(headers);
         if has_body {
-            let body = verified(request.input, promise);
+            let body = verified(request.input, promise, promised_length);
             sending = sending.body(reqwest::Body::wrap_stream(body));
         }
         let response = sending.send().await.map_err(unreachable)?;
@@ -205,29 +206,40 @@ fn outgoing(request: &S3Request<Body>) -> S3Result<(Promise, HeaderMap)> {
 }
 
 /// The same content, its last piece held back until all of it is found to be what was promised.
-fn verified(content: Body, promise: Promise) -> impl Stream<Item = Result<Bytes, StdError>> + Send + 'static {
+fn verified(
+    content: Body,
+    promise: Promise,
+    length: Option<u64>,
+) -> impl Stream<Item = Result<Bytes, StdError>> + Send + 'static {
     let summing = promise.summing();
-    stream::try_unfold((content, Some((promise, summing)), None::<Bytes>), |(mut content, mut checks, mut held)| async move {
-        loop {
-            match content.next().await {
-                Some(piece) => {
-                    let piece = piece?;
-                    if let Some((_, summing)) = &mut checks {
-                        summing.update(&piece);
+    stream::try_unfold(
+        (content, Some((promise, summing)), None::<Bytes>),
+        move |(mut content, mut checks, mut held)| async move {
+            loop {
+                match content.next().await {
+                    Some(piece) => {
+                        let piece = piece?;
+                        if let Some((_, summing)) = &mut checks {
+                            summing.update(&piece);
+                        }
+                        if let Some(ready) = held.replace(piece) {
+                            return Ok(Some((ready, (content, checks, held))));
+                        }
                     }
-                    if let Some(ready) = held.replace(piece) {
-                        return Ok(Some((ready, (content, checks, held))));
+                    None => {
+                        if let Some((promise, summing)) = checks.take() {
+                            let sums = summing.finish();
+                            if length.is_some_and(|length| length != sums.size) {
+                                return Err(s3_error!(IncompleteBody, "The request body is not as long as was said").into());
+                            }
+                            promise.verify(&sums)?;
+                        }
+                        return Ok(held.take().map(|last| (last, (content, None, None))));
                     }
-                }
-                None => {
-                    if let Some((promise, summing)) = checks.take() {
-                        promise.verify(&summing.finish())?;
-                    }
-                    return Ok(held.take().map(|last| (last, (content, None, None))));
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 fn is_success(response: &S3Response<Body>) -> bool {
