@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 use tower::Layer as _;
@@ -68,6 +68,8 @@ pub struct Started {
     pub grpc_addr: SocketAddr,
     /// Where gRPC is for gateways, if it is on.
     pub internal_addr: Option<SocketAddr>,
+    /// Where the S3 interface is alone, if it is.
+    pub s3_addr: Option<SocketAddr>,
     /// The CA that agents pin.
     pub ca_hash: String,
     /// A join token for one agent, good for ten minutes.
@@ -85,7 +87,8 @@ pub async fn run(config: Config, started: Option<oneshot::Sender<Started>>, canc
     let http = listener::bind(config.http_addr)?;
     let grpc = listener::bind(config.grpc_addr)?;
     let internal = config.internal_addr.map(listener::bind).transpose()?;
-    let listeners = Listeners { http, grpc, internal };
+    let s3 = config.s3.s3_addr.map(listener::bind).transpose()?;
+    let listeners = Listeners { http, grpc, internal, s3 };
     let is_postgres = config.database_url().starts_with("postgres");
     anyhow::ensure!(is_postgres || !config.limits_shared, "UTOPIA_LIMITS_SHARED needs PostgreSQL: see UTOPIA_DATABASE_URL");
     let store = Store::open(&config.database_url(), store::Options::default()).await?;
@@ -99,6 +102,7 @@ struct Listeners {
     http: TcpListener,
     grpc: TcpListener,
     internal: Option<TcpListener>,
+    s3: Option<TcpListener>,
 }
 
 struct ControlPlane {
@@ -201,6 +205,7 @@ impl ControlPlane {
         let http_addr = listeners.http.local_addr()?;
         let grpc_addr = listeners.grpc.local_addr()?;
         let internal_addr = listeners.internal.as_ref().map(TcpListener::local_addr).transpose()?;
+        let s3_addr = listeners.s3.as_ref().map(TcpListener::local_addr).transpose()?;
 
         let (health_reporter, health) = tonic_health::server::health_reporter();
         health_reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
@@ -215,10 +220,11 @@ impl ControlPlane {
         tracker.spawn(checker.run());
         let registry = Arc::new(std::mem::take(&mut self.registry));
         let http = self.http_router(stack.clone(), registry, cancel.clone())?;
-        let mut servers = tokio::task::JoinSet::<anyhow::Result<()>>::new();
+        let mut servers = JoinSet::<anyhow::Result<()>>::new();
         let api = http.clone();
         let http = serve::http(listeners.http, http, cancel.clone(), GRACE);
         servers.spawn(async { Ok(http.await?) });
+        self.serve_storage(listeners.s3, &mut servers, &cancel);
         let room = Room::of_open_files();
         let serve_grpc = |listener, peers| {
             let server = self.grpc_server(peers, &identity, stack.clone(), room.clone(), cancel.clone())?;
@@ -241,6 +247,7 @@ impl ControlPlane {
                 http_addr,
                 grpc_addr,
                 internal_addr,
+                s3_addr,
                 ca_hash: token.ca_hash,
                 local_join_token: token.token,
                 api,
@@ -265,6 +272,19 @@ impl ControlPlane {
             tracing::warn!("some background work was cut");
         }
         result
+    }
+
+    /// Serves the S3 interface alone, where there is a listener for it.
+    fn serve_storage(
+        &self,
+        listener: Option<TcpListener>,
+        servers: &mut JoinSet<anyhow::Result<()>>,
+        cancel: &CancellationToken,
+    ) {
+        if let Some(listener) = listener {
+            let alone = serve::http(listener, self.storage.router_alone(), cancel.clone(), GRACE);
+            servers.spawn(async { Ok(alone.await?) });
+        }
     }
 
     fn grpc_server(

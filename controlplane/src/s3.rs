@@ -74,10 +74,20 @@ impl ObjectStorage {
     /// What answers below the prefix.
     #[must_use]
     pub fn router(&self) -> Router {
+        self.router_below(PREFIX)
+    }
+
+    /// The same for a listener that has nothing else, without the prefix.
+    #[must_use]
+    pub fn router_alone(&self) -> Router {
+        self.router_below("")
+    }
+
+    fn router_below(&self, prefix: &'static str) -> Router {
         let mut builder = S3ServiceBuilder::new(front::Nothing);
         builder.set_auth(self.gate.keys.clone());
         builder.set_route(self.gate.clone());
-        Front { service: builder.build(), meters: self.meters.clone() }.router()
+        Front { prefix, service: builder.build(), meters: self.meters.clone() }.router()
     }
 
     /// Notes which keys are used, sums up, and removes what nobody refers to, until cancelled.

@@ -1,6 +1,6 @@
 //! The settings of the S3 interface.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use reqwest::Url;
@@ -10,6 +10,10 @@ use reqwest::Url;
 #[group(skip)]
 #[command(next_help_heading = "Object storage")]
 pub struct Settings {
+    /// Address of the S3 interface alone, without /minio before the bucket, for clients that sign no prefix (s3cmd, mc); off when absent
+    #[arg(long, env = "UTOPIA_S3_ADDR", value_name = "ADDR")]
+    pub s3_addr: Option<SocketAddr>,
+
     /// The S3 server that keeps the objects behind /minio; they are kept in DATA_DIR/s3 when absent
     #[arg(long, env = "UTOPIA_S3_URL", requires = "s3_access_key", value_name = "URL")]
     pub s3_url: Option<Url>,
@@ -33,6 +37,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { s3_url: None, s3_access_key: None, s3_secret_key_file: None, s3_region: "us-east-1".to_owned(), s3_upload_days: 7 }
+        Self {
+            s3_addr: None,
+            s3_url: None,
+            s3_access_key: None,
+            s3_secret_key_file: None,
+            s3_region: "us-east-1".to_owned(),
+            s3_upload_days: 7,
+        }
     }
 }

@@ -11,7 +11,6 @@ use http_body_util::{BodyExt as _, StreamBody};
 use s3s::{S3, S3Error, S3ErrorCode, s3_error, service::S3Service};
 
 use super::{
-    PREFIX,
     frames::{self, FrameTooLarge},
     meters::{Meters, Tally},
 };
@@ -23,9 +22,15 @@ const FORM: &str = "multipart/form-data";
 /// The listener's side.
 #[derive(Debug, Clone)]
 pub(super) struct Front {
+    /// What every path begins with.
+    pub(super) prefix: &'static str,
     pub(super) service: S3Service,
     pub(super) meters: Meters,
 }
+
+/// What the path of a request begins with before its bucket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prefix(pub(super) &'static str);
 
 /// No operations: the gate takes every request.
 #[derive(Debug)]
@@ -35,16 +40,19 @@ impl S3 for Nothing {}
 
 impl Front {
     pub(super) fn router(self) -> Router {
-        let front = Arc::new(self);
+        let (prefix, front) = (self.prefix, Arc::new(self));
         let handler = move |request: Request| {
             let front = Arc::clone(&front);
             async move { front.handle(request).await }
         };
         // Not nested: that would take the prefix off the path that is signed.
-        let rest = format!("{PREFIX}/{{*rest}}");
+        if prefix.is_empty() {
+            return Router::new().fallback(handler);
+        }
+        let rest = format!("{prefix}/{{*rest}}");
         Router::new()
-            .route(PREFIX, axum::routing::any(handler.clone()))
-            .route(&format!("{PREFIX}/"), axum::routing::any(handler.clone()))
+            .route(prefix, axum::routing::any(handler.clone()))
+            .route(&format!("{prefix}/"), axum::routing::any(handler.clone()))
             .route(&rest, axum::routing::any(handler))
     }
 
@@ -67,6 +75,7 @@ impl Front {
     async fn pass(&self, request: Request, tally: &Arc<Tally>) -> http::Response<s3s::Body> {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Arc::clone(tally));
+        parts.extensions.insert(Prefix(self.prefix));
         let (receiving, is_empty) = (Arc::clone(tally), body.is_end_stream());
         let pieces = body.into_data_stream().inspect_ok(move |piece| receiving.receives(piece.len()));
         let body = if is_empty {

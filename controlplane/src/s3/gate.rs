@@ -9,7 +9,14 @@ use s3s::{
     service::S3Service,
 };
 
-use super::{PREFIX, external::External, front::answer, keys::Keys, meters::Tally, signed};
+use super::{
+    PREFIX,
+    external::External,
+    front::{Prefix, answer},
+    keys::Keys,
+    meters::Tally,
+    signed,
+};
 use crate::{clock::Clock, model::Role, store::Store};
 
 /// Where objects are.
@@ -74,7 +81,8 @@ impl S3Route for Gate {
     async fn call(&self, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let caller = request.extensions.get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| s3_error!(AccessDenied, "The request is not signed"))?;
-        request.uri = without_prefix(&request.uri)?;
+        let Prefix(prefix) = request.extensions.get().copied().unwrap_or(Prefix(PREFIX));
+        request.uri = without_prefix(&request.uri, prefix)?;
         let path = path_of(&request.uri)?;
         self.permit(&caller, &path, &request).await?;
         plain_headers(&mut request.headers);
@@ -144,8 +152,8 @@ async fn embedded(service: &S3Service, request: S3Request<Body>) -> S3Result<S3R
 }
 
 /// The address behind the prefix, without the signature in its query.
-fn without_prefix(uri: &Uri) -> S3Result<Uri> {
-    let path = uri.path().strip_prefix(PREFIX).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+fn without_prefix(uri: &Uri, prefix: &str) -> S3Result<Uri> {
+    let path = uri.path().strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let path = path.ok_or(S3ErrorCode::InvalidURI)?;
     let path = if path.is_empty() { "/" } else { path };
     let is_signature = |pair: &&str| {
@@ -224,11 +232,12 @@ mod tests {
             ("/minio/b?list-type=2&prefix=a%20b", "/b?list-type=2&prefix=a%20b"),
             ("/minio/b/k?X-Amz-Signature=x&partNumber=1&x-amz-date=y", "/b/k?partNumber=1"),
         ] {
-            assert_eq!(without_prefix(&before.parse().unwrap()).unwrap().to_string(), after);
+            assert_eq!(without_prefix(&before.parse().unwrap(), PREFIX).unwrap().to_string(), after);
         }
         for other in ["/minios/b", "/"] {
-            assert!(without_prefix(&other.parse().unwrap()).is_err(), "{other}");
+            assert!(without_prefix(&other.parse().unwrap(), PREFIX).is_err(), "{other}");
         }
+        assert_eq!(without_prefix(&"/minio/k".parse().unwrap(), "").unwrap().to_string(), "/minio/k");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The S3 interface as boto3 sees it, and the access keys that open it.
+//! The S3 interface as boto3 and s3cmd see it, and the access keys that open it.
 
 mod external;
 mod faults;
@@ -196,7 +196,7 @@ async fn whoever_is_deleted_or_loses_a_role_is_refused_at_once(plane: &Plane) {
     opens(plane, &key, "reaches", Err("InvalidAccessKeyId")).await;
 }
 
-/// Whether a key lets a scenario happen, as boto3 sees it, or which error says that it does not.
+/// Whether a key lets a scenario happen, as boto3 and s3cmd see it, or which error says that it does not.
 async fn opens(plane: &Plane, key: &Json, scenario: &str, expected: Result<(), &str>) {
     let Some(python) = python() else { return };
     let settings = json!({"endpoint": endpoint(plane), "owner": key});
@@ -206,4 +206,50 @@ async fn opens(plane: &Plane, key: &Json, scenario: &str, expected: Result<(), &
         (Err(error), Err(code)) if error.contains(&format!("An error occurred ({code})")) => {}
         (outcome, _) => panic!("{outcome:?} is not {expected:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s3cmd_lists_puts_gets_and_deletes() {
+    crate::databases::with_sqlite(async |url| {
+        // It signs no prefix before the bucket.
+        let plane = Plane::start_as(url, &["--s3-addr", "127.0.0.1:0"]).await;
+        s3cmd_does_what_it_can(&plane).await;
+        plane.stop().await;
+    })
+    .await;
+}
+
+async fn s3cmd_does_what_it_can(plane: &Plane) {
+    if let Err(error) = Command::new("s3cmd").arg("--version").output().await {
+        assert!(env::var("CI").is_err(), "there is no s3cmd: {error}");
+        return eprintln!("SKIPPED: there is no s3cmd: {error}");
+    }
+    let (key, directory) = (key(&plane.as_user(), "s3cmd").await, tempfile::tempdir().unwrap());
+    let address = plane.running.started.s3_addr.unwrap();
+    let configuration = format!(
+        "[default]\naccess_key = {}\nsecret_key = {}\nhost_base = {address}\nhost_bucket = {address}\n\
+         bucket_location = us-east-1\nuse_https = False\nsignature_v2 = False\n",
+        text(&key, "id"),
+        text(&key, "secret"),
+    );
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("s3cfg"), configuration).unwrap();
+    std::fs::write(at("sent"), "what s3cmd sends".repeat(1_000)).unwrap();
+    let s3cmd = async |arguments: &[&str]| {
+        let mut command = Command::new("s3cmd");
+        // Without a locale of this kind it takes names for ASCII.
+        let command = command.env("LC_ALL", "C.UTF-8").args(["--config", &at("s3cfg"), "--no-progress"]).args(arguments);
+        let output = command.output().await.unwrap();
+        let (said, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {said} {error}");
+        said.into_owned()
+    };
+    s3cmd(&["mb", "s3://tool"]).await;
+    s3cmd(&["put", &at("sent"), "s3://tool/a b/ü+"]).await;
+    assert!(s3cmd(&["ls", "--recursive", "s3://tool"]).await.contains("s3://tool/a b/ü+"));
+    s3cmd(&["get", "s3://tool/a b/ü+", &at("received")]).await;
+    assert_eq!(std::fs::read(at("sent")).unwrap(), std::fs::read(at("received")).unwrap());
+    s3cmd(&["del", "s3://tool/a b/ü+"]).await;
+    assert_eq!(s3cmd(&["ls", "s3://tool"]).await, "");
+    s3cmd(&["rb", "s3://tool"]).await;
 }
