@@ -65,11 +65,12 @@ impl Output {
             Turn::Append { part, is_first } if self.is_for_people() => {
                 let is_list = page::list(&part).is_some();
                 let text = human(serde_json::from_value(part)?);
-                Ok(match text.split_once('\n') {
+                match text.split_once('\n') {
                     Some((_header, rows)) if is_list && !is_first => write_styled(rows)?,
                     _ if is_first => write_styled(&text)?,
                     _ => write_styled(&format!("\n{text}"))?,
-                })
+                }
+                Ok(())
             }
             Turn::Append { part, .. } => {
                 let things = page::list(&part).map_or(std::slice::from_ref(&part), |(_, things)| things.as_slice());

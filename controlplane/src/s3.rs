@@ -72,13 +72,11 @@ impl ObjectStorage {
     }
 
     /// What answers below the prefix.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router_below(PREFIX)
     }
 
     /// The same for a listener that has nothing else, without the prefix.
-    #[must_use]
     pub fn router_alone(&self) -> Router {
         self.router_below("")
     }
