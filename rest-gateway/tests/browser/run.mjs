@@ -141,7 +141,13 @@ async function graphiql(browser, url) {
   };
   const answers = page.locator(".result-window");
   await write("Headers", JSON.stringify({ Authorization: `Bearer ${token}` }));
-  await write("Query Editor", "{ claimListClaims { total claims { id } } }");
+  // The page reads a document a moment after it was written.
+  const writeDocument = async (text) => {
+    await write("Query Editor", text);
+    const isRead = (text) => [...document.querySelectorAll(".CodeMirror")].some(({ CodeMirror }) => CodeMirror.documentAST?.loc.source.body === text);
+    await page.waitForFunction(isRead, text);
+  };
+  await writeDocument("{ claimListClaims { total claims { id } } }");
   await page.click(".graphiql-execute-button");
   await answers.getByText('"claims"').first().waitFor();
   await page.screenshot({ path: join(screenshots, "graphiql.png") });
@@ -152,7 +158,7 @@ async function graphiql(browser, url) {
   await page.locator(".graphiql-doc-explorer").getByText("Subscription", { exact: true }).first().waitFor();
   await page.screenshot({ path: join(screenshots, "graphiql-schema.png") });
 
-  await write("Query Editor", "subscription { eventWatchEvents { type } }");
+  await writeDocument("subscription { eventWatchEvents { type } }");
   await page.click(".graphiql-execute-button");
   await answers.getByText('"bookmark"').first().waitFor();
   await page.screenshot({ path: join(screenshots, "graphiql-subscription.png") });
