@@ -40,7 +40,7 @@ pub(crate) use machines::{CreateMachine, MachineCredentials, MachinesCommand, Up
 pub(crate) use metrics::ShowMetrics;
 pub(crate) use nodes::{ContainersCommand, CreateContainer, NodesCommand, OneContainer};
 pub(crate) use roles::{RolesCommand, SetRole};
-pub(crate) use s3::{CreateKey, KeysCommand, S3Command};
+pub(crate) use s3::{CopyObjects, CreateKey, KeysCommand, ListObjects, PresignObject, RemoveObjects, S3Command};
 pub(crate) use salt::{DeployState, NamedArgument, RunFunction, SaltCommand, Targeted};
 pub(crate) use slurm::{InCluster, JobsCommand, ListGpus, OneJob, SlurmCommand, SubmitJob};
 pub(crate) use tokens::{CreateToken, TokensCommand};
@@ -176,7 +176,7 @@ pub(crate) enum Command {
     /// JupyterHub: its users and their servers
     #[command(subcommand)]
     Jupyter(JupyterCommand),
-    /// Object storage: keys of the S3 interface, and what is kept
+    /// Object storage: buckets and objects, keys of the S3 interface, and what is kept
     #[command(subcommand)]
     S3(S3Command),
     /// Follow what happens: to claims, nodes and hosts

@@ -57,6 +57,9 @@ impl Error {
             {
                 Some("`aiinfra whoami` says who you are and which role you have".to_owned())
             }
+            Self::Refused { code, .. } if matches!(&**code, "InvalidAccessKeyId" | "SignatureDoesNotMatch") => {
+                Some("make an access key with `aiinfra s3 keys create NAME --save`".to_owned())
+            }
             Self::Unreachable { .. } => {
                 Some("start it with `aiinfra up`, or name another server with --url or `aiinfra config set-url`".to_owned())
             }
@@ -81,7 +84,7 @@ impl Error {
     }
 
     /// Whether a read is tried again by itself: the server, or one behind it, says that it is busy or away for a moment.
-    fn is_worth_another_try(&self) -> bool {
+    pub(crate) fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Refused { status, retry_after, .. } => match status.as_u16() {
                 429 => retry_after.is_some_and(|wait| wait <= LONGEST_WAIT),
@@ -126,13 +129,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(url: Url, token: Option<String>, server_ca: Option<&Path>, manner: Manner) -> Result<Self, Error> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(server_ca)?)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("aiinfra/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::Settings(format!("cannot make an HTTP client: {}", cause(&error))))?;
-        Ok(Self { http, url, token, manner })
+        Ok(Self { http: http_client(server_ca)?, url, token, manner })
     }
 
     /// Reads. What the server is too busy for is asked again when it says, a few times.
@@ -249,6 +246,16 @@ impl Client {
     }
 }
 
+/// What speaks HTTP with a server.
+pub(crate) fn http_client(server_ca: Option<&Path>) -> Result<reqwest::Client, Error> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls(server_ca)?)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("aiinfra/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::Settings(format!("cannot make an HTTP client: {}", cause(&error))))
+}
+
 fn tls(server_ca: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
     let unreadable =
         |path: &Path, cause: String| Error::Settings(format!("cannot read CA certificates from {}: {cause}", path.display()));
@@ -301,7 +308,8 @@ async fn refusal(response: Response) -> Error {
     Error::Refused { status, code, message, retry_after }
 }
 
-fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
+/// What it means that no answer came. The error must not name the URL that was called when there is a signature in it.
+pub(crate) fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
     let cause = if error.is_timeout() { "it did not answer in time".to_owned() } else { cause(error) };
     Error::Unreachable { url: url.clone(), cause }
 }

@@ -1,4 +1,4 @@
-//! The commands. Each file calls the API and says how people see the answer, none knows HTTP or files; `up` is the server itself.
+//! The commands. Each file calls the API and says how people see the answer, none knows HTTP; `up` is the server itself.
 
 mod audit;
 mod backends;
@@ -39,7 +39,9 @@ use serde_json::{Map, Value};
 pub(crate) use self::completion::complete;
 use crate::args::{self, Cli, Command, ConfigCommand, Global, Label};
 use crate::client::{Client, Manner};
-use crate::config::{Config, Session};
+use crate::config::{Config, KeyPair, Session};
+use crate::failure::Failure;
+use crate::objects::Store;
 use crate::output::Output;
 
 /// After this time a stream that broke is opened again.
@@ -47,6 +49,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Tries in a row that bring nothing new.
 const MOST_TRIES: u32 = 30;
+
+/// What the object storage is signed for, unless its server has another setting.
+const REGION: &str = "us-east-1";
 
 /// Does what was typed.
 #[expect(clippy::wildcard_enum_match_arm, reason = "all other commands need a server, and `call` names each of them")]
@@ -84,7 +89,7 @@ async fn call(context: Context, command: Command) -> anyhow::Result<()> {
         Command::Salt(command) => salt::run(&context, command).await,
         Command::Backends => backends::run(&context).await,
         Command::Jupyter(command) => jupyter::run(&context, command).await,
-        Command::S3(command) => s3::run(&context, command).await,
+        Command::S3(command) => s3::run(context, command).await,
         Command::Watch(watch) => watch::run(&context, watch).await,
         Command::Webhooks(command) => webhooks::run(&context, command).await,
         Command::Metrics(show) => metrics::run(&context, show).await,
@@ -139,6 +144,40 @@ impl Context {
             self.config.save(&self.config_path)?;
         }
         Ok(was_there)
+    }
+
+    /// The access key that is kept for the server.
+    fn s3_key(&self) -> Option<&KeyPair> {
+        self.config.s3_key(&self.name, &self.url)
+    }
+
+    fn keep_s3_key(&mut self, key: KeyPair) -> anyhow::Result<()> {
+        self.config.keep_s3_key(&self.name, &self.url, key);
+        self.config.save(&self.config_path)
+    }
+
+    fn forget_s3_key(&mut self) -> anyhow::Result<()> {
+        self.config.forget_s3_key(&self.name, &self.url);
+        self.config.save(&self.config_path)
+    }
+
+    /// The object storage with the key of the environment, else with the one that is kept for the server.
+    fn store(&self) -> anyhow::Result<Store> {
+        let key = match (environment("AWS_ACCESS_KEY_ID")?, environment("AWS_SECRET_ACCESS_KEY")?) {
+            (Some(id), Some(secret)) => KeyPair { id, secret },
+            (None, None) => self.s3_key().cloned().ok_or_else(|| {
+                let server = &self.url;
+                let sentence = format!("there is no access key for {server}; make one with `aiinfra s3 keys create NAME --save`");
+                Failure::NotLoggedIn(sentence)
+            })?,
+            (Some(_), None) | (None, Some(_)) => {
+                let sentence = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set both, or neither";
+                return Err(Failure::NotLoggedIn(sentence.to_owned()).into());
+            }
+        };
+        let region = environment("AWS_REGION")?.or(environment("AWS_DEFAULT_REGION")?);
+        let region = region.unwrap_or_else(|| REGION.to_owned());
+        Ok(Store::new(self.url.clone(), self.server_ca.as_deref(), key, region, self.manner)?)
     }
 
     /// The API as the user that is logged in, if one is: the server says what needs that.

@@ -1,7 +1,7 @@
-//! The settings of this command: named contexts, of which each is a server and the tokens one has logged in for there.
+//! The settings of this command: named contexts, of which each is a server, the tokens one has logged in for there, and its S3 key.
 //!
 //! They live in one file that only its owner can read, replaced as a whole. A token belongs to a context and to a URL, so that
-//! another URL never gets it. Nothing here prints a token.
+//! another URL never gets it; so does a key. Nothing here prints one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,6 +40,23 @@ pub(crate) struct Server {
     pub(crate) server_ca: Option<PathBuf>,
     /// By the URL they were made at.
     sessions: BTreeMap<String, Session>,
+    /// By the URL of the server that made them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    s3_keys: BTreeMap<String, KeyPair>,
+}
+
+/// An access key that is kept.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct KeyPair {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("KeyPair").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A log-in that is kept.
@@ -69,7 +86,7 @@ struct File {
 impl From<File> for Config {
     fn from(File { current_context, mut contexts, url, sessions }: File) -> Self {
         if url.is_some() || !sessions.is_empty() {
-            contexts.entry(DEFAULT_CONTEXT.to_owned()).or_insert(Server { url, server_ca: None, sessions });
+            contexts.entry(DEFAULT_CONTEXT.to_owned()).or_insert(Server { url, sessions, ..Server::default() });
         }
         Self { current_context, contexts }
     }
@@ -149,6 +166,20 @@ impl Config {
     /// Whether there was one.
     pub(crate) fn forget_session(&mut self, context: &str, server: &Url) -> bool {
         self.contexts.get_mut(context).is_some_and(|context| context.sessions.remove(server.as_str()).is_some())
+    }
+
+    pub(crate) fn s3_key(&self, context: &str, server: &Url) -> Option<&KeyPair> {
+        self.contexts.get(context)?.s3_keys.get(server.as_str())
+    }
+
+    pub(crate) fn keep_s3_key(&mut self, context: &str, server: &Url, key: KeyPair) {
+        self.entry(context).s3_keys.insert(server.to_string(), key);
+    }
+
+    pub(crate) fn forget_s3_key(&mut self, context: &str, server: &Url) {
+        if let Some(context) = self.contexts.get_mut(context) {
+            context.s3_keys.remove(server.as_str());
+        }
     }
 }
 
@@ -230,6 +261,22 @@ mod tests {
         config.save(&path).unwrap();
         assert!(Config::load(&path).unwrap().session("default", &here).is_none());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn keys_of_s3_are_kept_like_tokens() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        let (here, there) = (parse_url("http://here").unwrap(), parse_url("http://there").unwrap());
+        let mut config = Config::default();
+        config.keep_s3_key("lab", &here, KeyPair { id: "AK".to_owned(), secret: "hidden".to_owned() });
+        config.save(&path).unwrap();
+        let mut config = Config::load(&path).unwrap();
+        assert_eq!(config.s3_key("lab", &here).unwrap().secret, "hidden");
+        assert!(config.s3_key("lab", &there).is_none() && config.s3_key("default", &here).is_none());
+        assert!(!format!("{config:?}").contains("hidden"));
+        config.forget_s3_key("lab", &here);
+        assert!(config.s3_key("lab", &here).is_none());
     }
 
     #[test]

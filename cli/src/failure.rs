@@ -34,6 +34,12 @@ pub(crate) enum Failure {
     /// What was waited for did not end well.
     #[error("{0}")]
     EndedBadly(String),
+    /// The arguments do not fit together, or not what they name.
+    #[error("{0}")]
+    Usage(String),
+    /// Somebody wants it to end, and it was ended in order.
+    #[error("{0}")]
+    Interrupted(String),
 }
 
 /// The exit code of a command that failed.
@@ -55,6 +61,8 @@ impl Failure {
             Self::NotFound(_) => 4,
             Self::TimedOut(_) => 6,
             Self::EndedBadly(_) => 7,
+            Self::Usage(_) => 2,
+            Self::Interrupted(_) => 130,
         }
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod command;
 mod config;
 mod failure;
+mod objects;
 mod output;
 
 use std::io;

@@ -16,8 +16,9 @@ use serde_json::Value;
 
 pub(crate) use self::page::Page;
 use self::page::Turn;
+pub(crate) use self::progress::Meter;
 pub(crate) use self::table::{Table, fields};
-pub(crate) use self::text::{age, ago, labels, part_bytes, printable, remaining, short, size_bytes, size_mb};
+pub(crate) use self::text::{age, ago, exact_bytes, labels, part_bytes, printable, remaining, short, size_bytes, size_mb};
 use crate::api::PageInfo;
 use crate::args::{Format, Global};
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The members that name a thing, the better ones first. An `id` that is a number names nothing.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "id",
     "host_id",
     "claim_id",
@@ -16,6 +16,7 @@ const NAMES: [&str; 12] = [
     "username",
     "metric",
     "node_name",
+    "url",
 ];
 
 /// A line for each thing in the answer; for an answer that is one thing, its own.

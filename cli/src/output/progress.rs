@@ -15,11 +15,25 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
 }
 
+/// Bytes on their way, shown on a terminal and nowhere else. Clones count together.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    bar: Option<ProgressBar>,
+}
+
 impl Output {
     /// Begins to tell of long work.
     pub(crate) fn progress(self) -> Progress {
-        let is_seen = self.is_for_people() && !self.quiet && io::stderr().is_terminal();
-        Progress { output: self, bar: is_seen.then(spinner) }
+        Progress { output: self, bar: self.shows_progress().then(spinner) }
+    }
+
+    /// Begins to count bytes, of which there will be so many, if that is known.
+    pub(crate) fn meter(self, total: Option<u64>) -> Meter {
+        Meter { bar: self.shows_progress().then(|| bytes(total)) }
+    }
+
+    fn shows_progress(self) -> bool {
+        self.is_for_people() && !self.quiet && io::stderr().is_terminal()
     }
 }
 
@@ -33,10 +47,73 @@ impl Progress {
     }
 }
 
+impl Meter {
+    pub(crate) fn advance(&self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(bytes);
+        }
+    }
+
+    /// Counts again what has to go once more.
+    pub(crate) fn take_back(&self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.dec(bytes);
+        }
+    }
+
+    /// Says how many there will be, if nobody has.
+    pub(crate) fn expect(&self, total: u64) {
+        if let Some(bar) = self.bar.as_ref().filter(|bar| bar.length().is_none()) {
+            bar.set_style(style(true));
+            bar.set_length(total);
+        }
+    }
+
+    /// Says what they are.
+    pub(crate) fn name(&self, name: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(printable(name));
+        }
+    }
+
+    /// Writes something else meanwhile.
+    pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Takes the line away.
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn spinner() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}");
     let bar = ProgressBar::new_spinner().with_finish(ProgressFinish::AndClear);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.enable_steady_tick(TICK);
     bar
+}
+
+fn bytes(total: Option<u64>) -> ProgressBar {
+    let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new).with_finish(ProgressFinish::AndClear);
+    bar.set_style(style(total.is_some()));
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+/// Without colours, so that there are none to take out.
+fn style(has_total: bool) -> ProgressStyle {
+    let template = if has_total {
+        "{spinner} [{bar:24}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {wide_msg}"
+    } else {
+        "{spinner} {binary_bytes} {binary_bytes_per_sec} {wide_msg}"
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("=> ")
 }

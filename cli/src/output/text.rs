@@ -48,6 +48,11 @@ pub(crate) fn size_bytes(bytes: i64) -> String {
     if bytes <= 0 { String::new() } else { size_mb(bytes / MIB) }
 }
 
+/// A size in bytes to two places, which also says something of small ones.
+pub(crate) fn exact_bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
 /// How much of a whole is used, both in bytes; empty when the whole is not known.
 pub(crate) fn part_bytes(used: i64, total: i64) -> String {
     const MIB: i64 = 1024 * 1024;

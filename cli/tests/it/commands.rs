@@ -17,6 +17,7 @@ mod metrics;
 mod nodes;
 mod operations;
 mod roles;
+mod s3;
 mod salt;
 mod slurm;
 mod tokens;

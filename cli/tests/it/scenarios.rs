@@ -10,5 +10,6 @@ mod joining;
 mod lost_nodes;
 mod machines;
 mod nat;
+mod objects;
 mod outages;
 mod remote_gateway;
