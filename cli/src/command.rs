@@ -6,6 +6,7 @@ mod call;
 mod claims;
 mod completion;
 mod config;
+mod container;
 mod gpus;
 mod hosts;
 mod join_token;

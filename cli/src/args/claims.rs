@@ -1,9 +1,8 @@
 //! `aiinfra claims …`.
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ById, EnvVar, Page, Port, Seconds, Volume};
+use super::{ById, ContainerArgs, Page, Seconds};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -37,9 +36,6 @@ pub(crate) enum ClaimsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateClaim {
-    /// The image, e.g. registry.example:5000/team/train:1
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) image: String,
     /// How many GPUs; 0 for none
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) gpus: u32,
@@ -49,24 +45,6 @@ pub(crate) struct CreateClaim {
     /// Only GPUs with at least this much memory, in MiB
     #[arg(long, value_name = "MIB")]
     pub(crate) gpu_memory_mb: Option<u32>,
-    /// Memory limit of the container, in MiB
-    #[arg(long, value_name = "MIB")]
-    pub(crate) memory_mb: Option<u32>,
-    /// CPU limit of the container, in cores
-    #[arg(long, value_name = "CORES")]
-    pub(crate) cpus: Option<f64>,
-    /// Set an environment variable (repeatable)
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<EnvVar>,
-    /// Open a port of the container on its machine (repeatable); without HOST the machine chooses
-    #[arg(short, long, value_name = "[HOST:]CONTAINER[/udp]")]
-    pub(crate) port: Vec<Port>,
-    /// Mount a directory of the machine (repeatable); it must lie under the agent's allow-list
-    #[arg(short, long, value_name = "HOST:CONTAINER")]
-    pub(crate) volume: Vec<Volume>,
-    /// Working directory in the container
-    #[arg(short, long, value_name = "PATH")]
-    pub(crate) workdir: Option<String>,
     /// What happens when the machine is lost
     #[arg(long, value_enum, value_name = "POLICY")]
     pub(crate) on_node_loss: Option<OnNodeLoss>,
@@ -82,9 +60,8 @@ pub(crate) struct CreateClaim {
     /// With --wait: give up after this time, e.g. 10m; the claim stays
     #[arg(long, value_name = "TIME", requires = "wait")]
     pub(crate) timeout: Option<Seconds>,
-    /// The command to run in place of the image's
-    #[arg(last = true, value_name = "CMD")]
-    pub(crate) command: Vec<String>,
+    #[command(flatten)]
+    pub(crate) container: ContainerArgs,
 }
 
 /// What happens to a claim when its node is lost.

@@ -3,7 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ById, EnvVar, Page, Port, Volume};
+use super::{ById, ContainerArgs, Page};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodesCommand {
@@ -89,34 +89,12 @@ pub(crate) struct CreateContainer {
     /// The node's id
     #[arg(value_name = "NODE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) node: String,
-    /// The image, e.g. registry.example:5000/team/train:1
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) image: String,
     /// A key of yours: the same key answers the same container
     #[arg(long, value_name = "KEY")]
     pub(crate) claim_id: String,
     /// How many GPUs
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) gpus: u32,
-    /// Memory limit in MiB
-    #[arg(long, value_name = "MIB")]
-    pub(crate) memory_mb: Option<u32>,
-    /// CPU limit in cores
-    #[arg(long, value_name = "CORES")]
-    pub(crate) cpus: Option<f64>,
-    /// Set an environment variable (repeatable)
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<EnvVar>,
-    /// Open a port of the container on its machine (repeatable); without HOST the machine chooses
-    #[arg(short, long, value_name = "[HOST:]CONTAINER[/udp]")]
-    pub(crate) port: Vec<Port>,
-    /// Mount a directory of the machine (repeatable); it must lie under the agent's allow-list
-    #[arg(short, long, value_name = "HOST:CONTAINER")]
-    pub(crate) volume: Vec<Volume>,
-    /// Working directory in the container
-    #[arg(short, long, value_name = "PATH")]
-    pub(crate) workdir: Option<String>,
-    /// The command to run in place of the image's
-    #[arg(last = true, value_name = "CMD")]
-    pub(crate) command: Vec<String>,
+    #[command(flatten)]
+    pub(crate) container: ContainerArgs,
 }

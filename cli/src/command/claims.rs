@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use self::follow::{Followed, follow};
 use super::listing::listing;
-use super::{Context, word};
+use super::{Context, container, word};
 use crate::api::{Claim, ClaimList, ClaimStatus, Explanation, Phase};
-use crate::args::{ClaimsCommand, CreateClaim, Seconds, WaitForClaim};
+use crate::args::{ClaimsCommand, ContainerArgs, CreateClaim, Seconds, WaitForClaim};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::{Output, Table, age, ago, fields, printable};
@@ -123,27 +123,25 @@ async fn watch(client: &Client, output: Output, id: &str) -> anyhow::Result<()> 
 
 /// The body of the request. What was not typed is left to the server.
 fn request(claim: CreateClaim) -> Value {
+    let ContainerArgs { image, memory_mb, cpus, env, port, volume, workdir, command } = claim.container;
     let mut resources = Map::from_iter([("gpuCount".to_owned(), json!(claim.gpus))]);
     let limits = [
         ("gpuModel", claim.gpu_model.map(Value::from)),
         ("gpuMemoryMb", claim.gpu_memory_mb.map(Value::from)),
-        ("memoryMb", claim.memory_mb.map(Value::from)),
-        ("cpus", claim.cpus.map(Value::from)),
+        ("memoryMb", memory_mb.map(Value::from)),
+        ("cpus", cpus.map(Value::from)),
     ];
     resources.extend(limits.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
 
-    let ports = claim.port.iter();
-    let ports = ports.map(|port| json!({"host_port": port.host, "container_port": port.container, "protocol": port.protocol}));
-    let volumes = claim.volume.into_iter().map(|volume| (volume.host, Value::from(volume.container)));
     let mut spec = json!({
-        "image": claim.image,
+        "image": image,
         "resources": resources,
-        "command": claim.command,
-        "env": claim.env.into_iter().map(|variable| variable.0).collect::<Vec<_>>(),
-        "ports": ports.collect::<Vec<_>>(),
-        "volumes": volumes.collect::<Map<_, _>>(),
+        "command": command,
+        "env": container::variables(env),
+        "ports": container::ports(port),
+        "volumes": container::volumes(volume),
     });
-    if let Some(directory) = claim.workdir {
+    if let Some(directory) = workdir {
         spec["workingDir"] = directory.into();
     }
     if let Some(policy) = claim.on_node_loss {

@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use prost::Message as _;
 use prost_reflect::MethodDescriptor;
 use serde_json::{Value as Json, json};
-use tonic::{
-    Code, Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::Channel,
-};
+use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
 use utopia_proto::{
     api::v1::{Access, Owner},
     claim::v1::GetClaimRequest,
@@ -28,6 +23,7 @@ use crate::{
     http::Http,
     machine::Machine,
     plane::{Plane, claim, text},
+    raw::Raw,
 };
 
 on_both_databases!(
@@ -37,45 +33,6 @@ on_both_databases!(
     where_no_credentials_are_needed_bad_ones_are_as_good_as_none,
     a_method_that_does_not_exist_is_unimplemented,
 );
-
-/// Messages as their bytes: enough to call methods that are known by their paths only.
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = ();
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = ();
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        buffer.advance(buffer.remaining());
-        Ok(Some(()))
-    }
-}
 
 /// Calls any method with one message, and waits for the first message or the end.
 pub(crate) async fn call(channel: &Channel, token: Option<&str>, path: &str, message: Bytes) -> Result<(), Status> {

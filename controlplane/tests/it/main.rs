@@ -14,6 +14,7 @@ mod http;
 mod machine;
 mod people;
 mod plane;
+mod raw;
 mod receiver;
 mod sshd;
 mod stand_in;

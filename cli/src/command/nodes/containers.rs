@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::super::container;
 use crate::api::Container;
-use crate::args::{ContainersCommand, CreateContainer, OneContainer};
+use crate::args::{ContainerArgs, ContainersCommand, CreateContainer, OneContainer};
 use crate::client::Client;
 use crate::output::{Output, Table, age, fields};
 
@@ -41,23 +42,21 @@ fn at(node: &str) -> [&str; 4] {
 }
 
 /// The body of the request. What was not typed is left to the agent.
-fn request(container: CreateContainer) -> Value {
-    let ports = container.port.iter();
-    let ports = ports.map(|port| json!({"host_port": port.host, "container_port": port.container, "protocol": port.protocol}));
-    let volumes = container.volume.into_iter().map(|volume| (volume.host, Value::from(volume.container)));
+fn request(CreateContainer { claim_id, gpus, container, .. }: CreateContainer) -> Value {
+    let ContainerArgs { image, memory_mb, cpus, env, port, volume, workdir, command } = container;
     let mut body = json!({
-        "claim_id": container.claim_id,
-        "image": container.image,
-        "gpu_count": container.gpus,
-        "port_mappings": ports.collect::<Vec<_>>(),
-        "env_vars": container.env.into_iter().map(|variable| variable.0).collect::<Vec<_>>(),
-        "command": container.command,
-        "volumes": volumes.collect::<Map<_, _>>(),
+        "claim_id": claim_id,
+        "image": image,
+        "gpu_count": gpus,
+        "port_mappings": container::ports(port),
+        "env_vars": container::variables(env),
+        "command": command,
+        "volumes": container::volumes(volume),
     });
     let limits = [
-        ("working_dir", container.workdir.map(Value::from)),
-        ("memory_limit_mb", container.memory_mb.map(Value::from)),
-        ("cpu_limit", container.cpus.map(Value::from)),
+        ("working_dir", workdir.map(Value::from)),
+        ("memory_limit_mb", memory_mb.map(Value::from)),
+        ("cpu_limit", cpus.map(Value::from)),
     ];
     for (key, value) in limits {
         if let Some(value) = value {

@@ -8,18 +8,13 @@ mod shown;
 
 use std::{collections::BTreeMap, env, time::Duration};
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use jiff::Timestamp;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::{Map, Value as Json, json};
-use tonic::{
-    Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::Channel,
-};
+use tonic::{client::Grpc, transport::Channel};
 use utopia_proto::{
     link::v1::{command::Action, command_result::Outcome},
     node::v1::{Container, Health, ListContainersResponse, NodeMetrics},
@@ -36,48 +31,11 @@ use crate::{
     machine::Machine,
     people::Member,
     plane::{CHECKS, Plane, claim, text},
+    raw::Raw,
 };
 
 /// What is another at each call, whoever is asked: moments of now, and how long something has taken.
 const MASKED: [&str; 2] = ["timestamp", "latency_ms"];
-
-/// Messages as their bytes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
-    }
-}
 
 /// What an operation gave: its data, or the reason of its error. REST in an envelope has no reason, but the sentence.
 #[derive(Debug, PartialEq)]
