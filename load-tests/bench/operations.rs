@@ -11,6 +11,9 @@ use crate::servers::Product;
 /// The claim that is watched; only bare servers and peers are asked for it.
 const CLAIM_ID: &str = "018f3c1e-7d2a-7c40-9a51-3b6f0c2d4e10";
 
+/// All that REST tells of one's own account.
+const PROFILE_QUERY: &str = "{accountGetProfile{id username email role created_at updated_at last_login_at}}";
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operation {
@@ -70,6 +73,11 @@ impl Client {
                 Question::grpc("/utopia.host.v1.HostService/ReportHeartbeat", &heartbeat, 1).token(&self.agent_token)
             }
         }
+    }
+
+    /// Reads one's own account by GraphQL.
+    pub(crate) fn graphql_profile(&self) -> anyhow::Result<Question> {
+        Question::post("/api/graphql", &json!({"query": PROFILE_QUERY})).token(&self.token)
     }
 
     /// An operation as JSON, with the word of the server's JSON for a healthy host.

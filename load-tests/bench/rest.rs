@@ -18,6 +18,7 @@ use crate::servers::{self, Gateway, Product};
 
 const CONTROL_PLANE: &str = "control plane";
 const DIRECT: &str = "control plane, gRPC";
+const GRAPHQL: &str = "control plane, GraphQL";
 const TRANSCODER: &str = "bare transcoder";
 const AXUM: &str = "axum and serde";
 const GATEWAY: &str = "utopia-gateway";
@@ -75,6 +76,8 @@ pub(crate) async fn run(options: Options, rounds: Rounds) -> anyhow::Result<Outc
             contest.add(GRPC_GATEWAY, what, &[peer.pid], &servers::rest(peer), &theirs);
         }
     }
+
+    contest.add(GRAPHQL, GET, &[product.pid()?], &product.rest(), &client.graphql_profile()?);
 
     // The control plane would ask its database.
     let ours = client.rest(Operation::GetHost, HEALTHY)?;
