@@ -29,6 +29,8 @@ measure() {
     faults) limited 900 swarm faults ;;
     small-frames) limited 1200 swarm small-frames ;;
     ghz) timeout --kill-after 10 900 load-tests/ghz/run.sh --programs "$programs" --json "$results/ghz.json" ;;
+    s3) objects ;;
+    s3-external) objects --external ;;
     *) echo "there is no load test $1" >&2; return 2 ;;
   esac
 }
@@ -37,7 +39,15 @@ limited() {
   timeout --kill-after 10 "$1" "$programs/utopia-$2" "$3" --json "$results/$name.json"
 }
 
-all=(unary rest stream idle heartbeat command storm claims detection plan churn faults small-frames ghz)
+objects() {
+  if [[ ! -x ${UTOPIA_TEST_S3_PYTHON:-${UTOPIA_TEST_TOOLS:-target/test-tools}/s3/bin/python} ]]; then
+    echo "no boto3, which .ci/test-tools.sh installs: left out" >&2
+    return
+  fi
+  timeout --kill-after 10 1200 load-tests/s3/run.sh --programs "$programs" --json "$results/$name.json" "$@"
+}
+
+all=(unary rest stream idle heartbeat command storm claims detection plan churn faults small-frames ghz s3 s3-external)
 if (($# == 0)); then set -- "${all[@]}"; fi
 
 cargo build --release --locked --bins -p utopia-controlplane -p utopia-gateway -p utopia-agent -p utopia-load-tests

@@ -6,13 +6,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait, service::Routes};
 use tower::Layer as _;
 use utopia_gateway::{RouteError, metrics::RequestMetrics};
 use utopia_proto::node::v1::{
     Container, CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, GetContainerRequest, GetHealthRequest,
-    GetMetricsRequest, Health, ListContainersRequest, ListContainersResponse, NodeMetrics,
+    GetMetricsRequest, Health, ListContainersRequest, ListContainersResponse, LogEntry, NodeMetrics, StreamContainerLogsRequest,
     node_agent_service_server::{NodeAgentService, NodeAgentServiceServer},
 };
 use utopia_proto::policy::Policies;
@@ -96,6 +97,8 @@ pub fn router(api: NodeApi, token: &str, metrics: &RequestMetrics) -> Result<Rou
 
 #[async_trait]
 impl NodeAgentService for NodeApi {
+    type StreamContainerLogsStream = BoxStream<'static, Result<LogEntry, Status>>;
+
     async fn create_container(
         &self,
         request: Request<CreateContainerRequest>,
@@ -124,6 +127,16 @@ impl NodeAgentService for NodeApi {
         let request = request.into_inner();
         self.check_node(&request.node_id)?;
         Ok(Response::new(self.containers.get(&request.id).await?))
+    }
+
+    async fn stream_container_logs(
+        &self,
+        request: Request<StreamContainerLogsRequest>,
+    ) -> Result<Response<Self::StreamContainerLogsStream>, Status> {
+        let request = request.into_inner();
+        self.check_node(&request.node_id)?;
+        let entries = self.containers.logs(&request).await?;
+        Ok(Response::new(entries.map_err(Status::from).boxed()))
     }
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<NodeMetrics>, Status> {

@@ -37,6 +37,7 @@ use crate::{
 mod book;
 mod image;
 pub mod ledger;
+mod logs;
 mod node_api;
 mod probe;
 mod spec;

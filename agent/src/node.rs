@@ -4,27 +4,31 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures_util::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use utopia_proto::{
     link::v1::{ContainerState, GpuFacts, Heartbeat, Hello, MachineFacts, command::Action, command_result::Outcome},
-    node::v1::ListContainersResponse,
+    node::v1::{ListContainersResponse, StreamContainerLogsRequest},
 };
 
 use crate::{
     api::NodeApi,
     containers::Containers,
-    error::Result,
+    error::{Error, Result},
     gpu::{GpuInfo, GpuSource},
     host::Host,
     metrics::CommandCounts,
     readings::{FRESH, Readings},
-    session::{Link, PROTOCOL},
+    session::{Link, PROTOCOL, Parts},
 };
 
 /// The label by which a machine says that its GPUs are invented.
 const SIMULATED_GPUS: &str = "utopia.dev/simulated-gpus";
+
+/// How many entries of logs are taken together, when so many are there.
+const LOG_ENTRIES_AT_ONCE: usize = 64;
 
 /// One machine with its containers and readings.
 pub(crate) struct Node {
@@ -66,7 +70,7 @@ impl Node {
         }
     }
 
-    async fn carry_out(&self, action: Action, cancel: CancellationToken) -> Result<Outcome> {
+    async fn carry_out(&self, action: Action, parts: Parts, cancel: CancellationToken) -> Result<Outcome> {
         match action {
             Action::EnsureClaim(wanted) => Ok(Outcome::Claim(self.containers.ensure_claim(wanted).await?)),
             Action::ReleaseClaim(release) => {
@@ -98,7 +102,30 @@ impl Node {
                 self.api.check_node(&request.node_id)?;
                 Ok(Outcome::Health(self.api.health().await?))
             }
+            Action::StreamContainerLogs(request) => {
+                self.api.check_node(&request.node_id)?;
+                let sent = cancel.run_until_cancelled(self.send_logs(&request, &parts)).await;
+                sent.unwrap_or(Err(Error::Cancelled)).map(Outcome::Done)
+            }
         }
+    }
+
+    async fn send_logs(&self, request: &StreamContainerLogsRequest, parts: &Parts) -> Result<()> {
+        let mut entries = self.containers.logs(request).await?.ready_chunks(LOG_ENTRIES_AT_ONCE);
+        parts.send_logs(Vec::new()).await?;
+        while let Some(batch) = entries.next().await {
+            let mut written = Vec::with_capacity(batch.len());
+            let mut failed = None;
+            for entry in batch {
+                match entry {
+                    Ok(entry) => written.push(entry),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            parts.send_logs(written).await?;
+            failed.map_or(Ok(()), Err)?;
+        }
+        Ok(())
     }
 }
 
@@ -125,10 +152,10 @@ impl Link for Node {
         reading.heartbeat(runtime_ready)
     }
 
-    async fn execute(&self, action: Action, cancel: CancellationToken) -> Result<Outcome> {
+    async fn execute(&self, action: Action, parts: Parts, cancel: CancellationToken) -> Result<Outcome> {
         let kind = action.kind();
         let span = tracing::info_span!("claim", claim = claim(&action));
-        let outcome = self.carry_out(action, cancel).instrument(span).await;
+        let outcome = self.carry_out(action, parts, cancel).instrument(span).await;
         self.commands.count(kind, outcome.as_ref().err());
         outcome
     }
@@ -148,6 +175,7 @@ fn claim(action: &Action) -> Option<&str> {
         | Action::ListContainers(_)
         | Action::GetContainer(_)
         | Action::GetMetrics(_)
-        | Action::GetHealth(_) => None,
+        | Action::GetHealth(_)
+        | Action::StreamContainerLogs(_) => None,
     }
 }

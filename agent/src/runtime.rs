@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::stream::BoxStream;
+use jiff::Timestamp;
 use tonic::async_trait;
 
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub const NAME_CONFLICT: &str = "NameConflict";
 pub const CREATE_FAILED: &str = "CreateFailed";
 /// Reason of an error: the container was made but does not start.
 pub const START_FAILED: &str = "StartFailed";
+/// Reason of an error: the runtime does not keep what the container writes where it can be read.
+pub const LOGS_UNAVAILABLE: &str = "LogsUnavailable";
 
 /// A container runtime. Calls may be dropped at any time; a mutating call that is dropped may still have its effect.
 #[async_trait]
@@ -59,6 +62,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Ids of containers with this value of a label, each when something happened to it. It ends with an error when the
     /// runtime goes away. Once this returned, no later change is missed.
     async fn watch(&self, label: &str, value: &str) -> Result<BoxStream<'static, Result<String>>>;
+
+    /// What a container wrote, oldest first. Dropping the stream stops it.
+    fn logs(&self, id: &str, range: LogRange) -> BoxStream<'static, Result<LogEntry>>;
 }
 
 /// A container to make.
@@ -126,6 +132,37 @@ pub struct Bind {
     pub host: String,
     /// Absolute.
     pub container: String,
+}
+
+/// A part of what a container wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogRange {
+    /// And what it writes from now on, until it ends.
+    pub follow: bool,
+    /// Only the last so many entries.
+    pub tail: Option<u32>,
+    /// Only what was written then or later.
+    pub since: Option<Timestamp>,
+}
+
+/// Something that a container wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Where to.
+    pub output: Output,
+    /// When.
+    pub at: Timestamp,
+    /// A line with its end, or a part of a long one.
+    pub text: String,
+}
+
+/// Where a container writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output.
+    Standard,
+    /// Standard error.
+    Error,
 }
 
 /// How far a pull is, over all layers whose size is known.

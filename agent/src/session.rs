@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use utopia_proto::link::v1::{ContainerState, Heartbeat, Hello, command, command_result};
 
+pub use self::commands::Parts;
+
 use self::commands::Commands;
 use self::connection::{Connection, End};
 use crate::backoff::Backoff;
@@ -44,11 +46,12 @@ pub trait Link: Send + Sync + 'static {
     /// Readings. The session fills in the sequence.
     fn heartbeat(&self) -> impl Future<Output = Heartbeat> + Send;
 
-    /// Carries out a command. When the token is cancelled nobody waits for the outcome any more; what is left to tidy up may
+    /// Carries out a command. What comes in parts goes out before the outcome. When the token is cancelled nobody waits for the outcome any more; what is left to tidy up may
     /// take a moment, after which the future is dropped.
     fn execute(
         &self,
         action: command::Action,
+        parts: Parts,
         cancel: CancellationToken,
     ) -> impl Future<Output = Result<command_result::Outcome, crate::error::Error>> + Send;
 

@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 pub(crate) use audit::{Event, EventList, Link, Payload};
 pub(crate) use backend::{Backend, BackendList};
-pub(crate) use container::{Container, NodeHealth};
+pub(crate) use container::{Container, LogEntry, NodeHealth};
 pub(crate) use event::LogEvent;
 pub(crate) use host::{Host, HostGpu, HostGpuList, HostList, HostToken, Maintenance};
 pub(crate) use iam::{Account, AccountList, ApiToken, ApiTokenList};

@@ -83,6 +83,11 @@ impl Error {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
     }
 
+    /// Whether the server gave this reason.
+    pub(crate) fn says(&self, reason: &str) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == reason)
+    }
+
     /// Whether a read is tried again by itself: the server, or one behind it, says that it is busy or away for a moment.
     pub(crate) fn is_worth_another_try(&self) -> bool {
         match self {

@@ -13,6 +13,7 @@ mod join_token;
 mod jupyter;
 mod listing;
 mod login;
+mod logs;
 mod machines;
 mod man;
 mod metrics;

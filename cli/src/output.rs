@@ -59,6 +59,12 @@ impl Output {
         Ok(())
     }
 
+    /// Writes an answer with a secret that is shown this once. Its name alone would lose it: in place of that comes what people are shown.
+    pub(crate) fn show_once<T: DeserializeOwned>(self, answer: Value, human: impl FnOnce(T) -> String) -> anyhow::Result<()> {
+        let format = if self.format == Format::Name { Format::Table } else { self.format };
+        Self { format, ..self }.show(answer, human)
+    }
+
     fn show_on<T: DeserializeOwned>(self, page: &Page, answer: Value, human: impl FnOnce(T) -> String) -> anyhow::Result<()> {
         match page.turn(&answer, self.is_for_people()) {
             Turn::Nothing => Ok(()),

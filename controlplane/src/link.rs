@@ -3,6 +3,7 @@
 //! All of it is in memory. What must outlive the process (facts, when a node was last seen) is written by
 //! [`liveness`] and at the start of a session; nothing is written per heartbeat.
 
+pub mod call;
 pub mod commands;
 pub mod hub;
 pub mod liveness;

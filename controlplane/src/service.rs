@@ -16,6 +16,7 @@ pub mod host;
 pub mod iam;
 pub mod join_token;
 pub mod jupyterhub;
+mod logs;
 pub mod machine;
 pub mod monitoring;
 pub mod node;

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::claim::v1::claim_service_server::{ClaimService, ClaimServiceServer};
 use utopia_proto::claim::v1::{
     Claim, ClaimExplanation, CreateClaimRequest, DeleteClaimRequest, ExplainClaimRequest, GetClaimRequest, ListClaimsRequest,
-    ListClaimsResponse, WatchClaimRequest,
+    ListClaimsResponse, StreamClaimLogsRequest, WatchClaimRequest,
 };
 use utopia_proto::host::v1::host_service_server::{HostService, HostServiceServer};
 use utopia_proto::host::v1::{
@@ -22,6 +22,7 @@ use utopia_proto::iam::v1::{
     Account, AccountLoginRequest, AccountRegisterRequest, CreateTestTokenRequest, GetProfileRequest, LogoutRequest,
     LogoutResponse, RefreshRequest, Session, TestToken,
 };
+use utopia_proto::node::v1::LogEntry;
 
 use crate::answers;
 
@@ -100,6 +101,7 @@ struct Claims {
 service! {
     impl ClaimService for Claims {
         type WatchClaimStream = Pin<Box<dyn Stream<Item = Result<Claim, Status>> + Send>>;
+        type StreamClaimLogsStream = stream::Empty<Result<LogEntry, Status>>;
 
         async fn watch_claim(&self, _: Request<WatchClaimRequest>) -> Result<Response<Self::WatchClaimStream>, Status> {
             let claim = self.claim.clone();
@@ -113,5 +115,6 @@ service! {
         get_claim: GetClaimRequest => Claim,
         delete_claim: DeleteClaimRequest => (),
         explain_claim: ExplainClaimRequest => ClaimExplanation,
+        stream_claim_logs: StreamClaimLogsRequest => Self::StreamClaimLogsStream,
     }
 }

@@ -49,13 +49,13 @@ class Plane:
 
 
 @contextlib.contextmanager
-def started(programs, directory):
-    """A control plane of the run's own, in a directory, on free ports."""
+def started(programs, directory, further=(), name="control-plane"):
+    """A control plane of the run's own, in a directory, on free ports, with further arguments."""
     grpc, http = free_address(), free_address()
-    data = directory / "control-plane"
-    arguments = ["--data-dir", data, "--grpc-addr", grpc, "--http-addr", http, "--limits", LIMITS]
-    with process([programs / "utopia-controlplane", *arguments], directory / "control-plane.log") as child:
-        wait_until(lambda: answers(http), child, directory / "control-plane.log")
+    data, log = directory / name, directory / f"{name}.log"
+    arguments = ["--data-dir", data, "--grpc-addr", grpc, "--http-addr", http, "--limits", LIMITS, *further]
+    with process([programs / "utopia-controlplane", *arguments], log) as child:
+        wait_until(lambda: answers(http), child, log)
         password = (data / "admin-password").read_text().strip()
         yield Plane(grpc, http, data / "ca" / "ca.pem", password, child.pid)
 

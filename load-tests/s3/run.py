@@ -1,5 +1,6 @@
 """Sends large objects through the S3 interface with boto3, and watches how much memory the server takes.
 
+Where the objects lie: in the store of that server, or, with --external, in another S3 server behind it, which is a second control plane.
 Each object goes up as one request and again in parts, and comes down whole, compared byte for byte. What is sent is made on the way
 and thrown away on the way back: only the server needs room on the disk, for two objects: what is removed stays for two minutes.
 """
@@ -34,17 +35,18 @@ def main():
     if arguments.programs is None:
         command = ["cargo", "build", "--release", "--locked", "--bins", "-p", "utopia-controlplane"]
         subprocess.run(command, cwd=ROOT, check=True)
-    settings = {"mebibytes": arguments.mebibytes, "part_mebibytes": PART_BYTES >> 20, "programs": programs.name}
+    settings = {"external": arguments.external, "mebibytes": arguments.mebibytes, "part_mebibytes": PART_BYTES >> 20, "programs": programs.name}
     outcome = Outcome(ROOT, programs.name != "debug", settings)
-    outcome.fields["program"] = "s3"
+    outcome.fields["program"] = "s3, in another server" if arguments.external else "s3"
     outcome.fields["command"] = outcome.fields["command"].replace("load-tests/ghz/", "load-tests/s3/")
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(stack.enter_context(planes.temporary_directory()))
-        plane = stack.enter_context(planes.started(programs, directory))
+        further = external(stack, programs, directory) if arguments.external else ()
+        plane = stack.enter_context(planes.started(programs, directory, further))
         s3 = client(plane)
         s3.create_bucket(Bucket="load")
         for mebibytes in arguments.mebibytes:
-            measure(plane, s3, mebibytes, outcome)
+            measure(plane, s3, mebibytes, "external" if arguments.external else "embedded", outcome)
     print(outcome.table())
     if arguments.json:
         outcome.write(arguments.json)
@@ -54,9 +56,19 @@ def parse():
     """The command line."""
     parser = argparse.ArgumentParser(prog="run.sh", description=__doc__.splitlines()[0])
     parser.add_argument("--mebibytes", type=int, nargs="+", default=[64, 5_000], metavar="N", help="sizes of objects (64 5000)")
+    parser.add_argument("--external", action="store_true", help="keep the objects in another S3 server")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the results to this file")
     parser.add_argument("--programs", type=pathlib.Path, metavar="DIR", help="where utopia-controlplane is; built if not given")
     return parser.parse_args()
+
+
+def external(stack, programs, directory):
+    """Starts an S3 server; answers what a control plane is told to use it."""
+    address, secret = planes.free_address(), directory / "secret"
+    server = stack.enter_context(planes.started(programs, directory, ["--s3-addr", address], "s3-server"))
+    key = server.ask("POST", "/api/access-keys", {"name": "front"})
+    secret.write_text(key["secret"])
+    return ["--s3-url", f"http://{address}", "--s3-access-key", key["id"], "--s3-secret-key-file", secret]
 
 
 def client(plane):
@@ -71,7 +83,7 @@ def client(plane):
     )
 
 
-def measure(plane, s3, mebibytes, outcome):
+def measure(plane, s3, mebibytes, where, outcome):
     """Sends one object both ways and fetches it."""
     size, place = mebibytes << 20, {"Bucket": "load", "Key": "object"}
     in_parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4)
@@ -84,7 +96,7 @@ def measure(plane, s3, mebibytes, outcome):
     for what, step in steps:
         with Watch(plane.pid) as watch:
             step()
-        subject = f"{mebibytes} MiB, {what}"
+        subject = f"{where}, {mebibytes} MiB, {what}"
         outcome.measure(subject, "time", "s", watch.seconds)
         outcome.measure(subject, "through", "MiB/s", mebibytes / watch.seconds)
         outcome.measure(subject, "RSS before", "MiB", watch.before / 1024)

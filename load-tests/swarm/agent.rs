@@ -194,7 +194,10 @@ impl Agent {
                     }
                     Some(control_frame::Frame::Drain(drain)) => bail!("drained: {}", drain.reason),
                     Some(
-                        control_frame::Frame::HeartbeatAck(_) | control_frame::Frame::Cancel(_) | control_frame::Frame::Welcome(_),
+                        control_frame::Frame::HeartbeatAck(_)
+                        | control_frame::Frame::Cancel(_)
+                        | control_frame::Frame::Grant(_)
+                        | control_frame::Frame::Welcome(_),
                     )
                     | None => {}
                 },

@@ -114,9 +114,11 @@ impl Machine {
             }
             Some(Action::GetMetrics(_)) => Outcome::Metrics(self.metrics()),
             Some(Action::GetHealth(_)) => Outcome::Health(Health { status: "healthy".to_owned(), timestamp: None }),
-            Some(Action::CreateContainer(_) | Action::DeleteContainer(_)) | None => {
-                failure(Code::Unimplemented, "Simulated", "a simulated agent makes containers for claims only".to_owned())
-            }
+            Some(Action::CreateContainer(_) | Action::DeleteContainer(_) | Action::StreamContainerLogs(_)) | None => failure(
+                Code::Unimplemented,
+                "Simulated",
+                "a simulated agent makes containers for claims only, without logs".to_owned(),
+            ),
         };
         let mut said = vec![Frame::Result(CommandResult { id, more: false, outcome: Some(outcome) })];
         said.extend(events.into_iter().map(Frame::Container));

@@ -15,6 +15,7 @@ impl Action {
             Self::GetContainer(_) => "get_container",
             Self::GetMetrics(_) => "get_metrics",
             Self::GetHealth(_) => "get_health",
+            Self::StreamContainerLogs(_) => "stream_container_logs",
         }
     }
 }

@@ -26,6 +26,7 @@ mod upstream;
 pub mod front;
 pub mod listener;
 pub mod metrics;
+pub mod objects;
 pub mod observe;
 pub mod process;
 pub mod remote;

@@ -13,6 +13,7 @@ use tower::Layer as _;
 use utopia_gateway::{
     front, listener,
     metrics::RequestMetrics,
+    objects::{self, S3Upstream},
     observe, process,
     remote::{Remote, Settings},
     serve,
@@ -52,6 +53,10 @@ struct Options {
     /// Connections to the control plane; as many as threads when absent.
     #[arg(long, env = "UTOPIA_UPSTREAM_CONNECTIONS")]
     connections: Option<NonZeroUsize>,
+    /// Where the control plane serves S3: the address of its JSON API, `http://` with host and port. `/minio` is passed on to it
+    /// as it comes.
+    #[arg(long, env = "UTOPIA_S3_UPSTREAM", value_name = "URL")]
+    s3_upstream: Option<S3Upstream>,
     #[command(flatten)]
     front: front::Settings,
     /// `text` or `json`.
@@ -96,7 +101,10 @@ async fn run(options: Options, threads: NonZeroUsize, shutdown: CancellationToke
     let mut registry = Registry::with_prefix("utopia_gateway");
     let metrics = RequestMetrics::register_for(&mut registry, &pool);
     let routes = front::router(&pool, metrics.layer(remote.clone()), &options.front)?;
-    let routes = routes.merge(observe::metrics_router(Arc::new(registry))).merge(readiness(remote));
+    let routes = routes
+        .merge(observe::metrics_router(Arc::new(registry)))
+        .merge(readiness(remote))
+        .merge(objects::router(options.s3_upstream));
 
     let listener = listener::bind(options.http_addr)?;
     tracing::info!(address = %listener.local_addr().context("read the address")?, upstream = %options.upstream, "listening");

@@ -17,6 +17,7 @@ use crate::runtime::{
 };
 
 mod claims;
+mod logs;
 mod node_api;
 mod outages;
 

@@ -26,7 +26,7 @@ use futures_util::{
 use tonic::async_trait;
 
 use super::{
-    ContainerSpec, Observed, PullProgress, Runtime,
+    ContainerSpec, LogEntry, LogRange, Observed, PullProgress, Runtime,
     docker::failure::{Failures, Step},
     progress::Layers,
 };
@@ -34,6 +34,7 @@ use crate::error::{Error, Result};
 
 mod convert;
 mod failure;
+mod logs;
 
 /// How long a container may take to end by itself before it is killed.
 const STOP_GRACE_S: i32 = 10;
@@ -216,5 +217,20 @@ impl Runtime for Docker {
             Err(error) => Err(shared.failed(&Step::Watch, error)),
         });
         Ok(events.try_filter_map(|id| std::future::ready(Ok(id))).boxed())
+    }
+
+    fn logs(&self, id: &str, range: LogRange) -> BoxStream<'static, Result<LogEntry>> {
+        let shared = self.shared.clone();
+        let id = id.to_owned();
+        let entries = async move {
+            let client = shared.client(&Step::Logs { id: &id }).await?;
+            let entries = client.logs(&id, Some(logs::options(range))).map(move |output| match output {
+                Ok(output) => Ok(logs::entry(&output)),
+                Err(error) => Err(shared.failed(&Step::Logs { id: &id }, error)),
+            });
+            Ok::<_, Error>(entries)
+        };
+        let is_wanted = move |entry: &LogEntry| std::future::ready(range.since.is_none_or(|since| entry.at >= since));
+        stream::once(entries).try_flatten().try_filter(is_wanted).boxed()
     }
 }

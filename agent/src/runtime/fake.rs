@@ -13,7 +13,10 @@ use tokio::sync::{broadcast, oneshot};
 use tokio_stream::wrappers::BroadcastStream;
 use tonic::async_trait;
 
-use super::{ContainerSpec, IMAGE_PULL_FAILED, NAME_CONFLICT, Observed, PullProgress, RUNTIME_UNAVAILABLE, Runtime, Status};
+use super::{
+    ContainerSpec, IMAGE_PULL_FAILED, LogEntry, LogRange, NAME_CONFLICT, Observed, PullProgress, RUNTIME_UNAVAILABLE, Runtime,
+    Status,
+};
 use crate::error::{Error, Result};
 
 /// Where a fault strikes.
@@ -62,6 +65,8 @@ struct World {
     /// Images that a registry has.
     published: BTreeSet<String>,
     containers: Vec<(ContainerSpec, Observed)>,
+    /// What containers wrote, by id.
+    logs: HashMap<String, Vec<LogEntry>>,
     faults: HashMap<Step, VecDeque<Fault>>,
     calls: HashMap<Step, usize>,
     made: u64,
@@ -135,6 +140,11 @@ impl Fake {
     pub(crate) fn remove_behind(&self, id: &str) {
         self.world().containers.retain(|(_, container)| container.id != id);
         let _ = self.events.send(Ok(id.to_owned()));
+    }
+
+    /// Lets a container write.
+    pub(crate) fn write(&self, id: &str, entry: LogEntry) {
+        self.world().logs.entry(id.to_owned()).or_default().push(entry);
     }
 
     /// Makes a container that no agent made.
@@ -300,5 +310,13 @@ impl Runtime for Fake {
             return Err(gone());
         }
         Ok(BroadcastStream::new(self.events.subscribe()).map(|event| event.unwrap_or_else(|_| Err(gone()))).boxed())
+    }
+    /// Its containers write nothing while they are followed, and do not end by themselves.
+    fn logs(&self, id: &str, range: LogRange) -> BoxStream<'static, Result<LogEntry>> {
+        let entries = self.world().logs.get(id).cloned().unwrap_or_default();
+        let skipped = range.tail.map_or(0, |tail| entries.len().saturating_sub(tail as usize));
+        let written = entries.into_iter().skip(skipped).filter(move |entry| range.since.is_none_or(|since| entry.at >= since));
+        let written = stream::iter(written.map(Ok).collect::<Vec<_>>());
+        if range.follow { written.chain(stream::pending()).boxed() } else { written.boxed() }
     }
 }

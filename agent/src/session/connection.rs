@@ -204,6 +204,7 @@ async fn read<L: Link>(mut inbound: Streaming<ControlFrame>, commands: &SessionC
                 Err(QueueFull) => return queue_full(),
             },
             Some(control_frame::Frame::Cancel(cancel)) => commands.cancel(&cancel.command_id),
+            Some(control_frame::Frame::Grant(grant)) => commands.grant(&grant.command_id, grant.parts),
             Some(control_frame::Frame::Drain(drain)) => return drained(drain),
             Some(control_frame::Frame::Welcome(_)) => tracing::warn!("a second Welcome was ignored"),
             // A frame of a later protocol.

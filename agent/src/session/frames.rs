@@ -7,11 +7,12 @@ use tonic::Code;
 use utopia_proto::codec::MAX_FRAME_BYTES;
 use utopia_proto::link::v1::agent_frame::Frame;
 use utopia_proto::link::v1::command_result::Outcome;
-use utopia_proto::link::v1::{AgentFrame, CommandResult, ContainerState, Failure, Inventory};
-use utopia_proto::node::v1::{Container, ListContainersResponse};
+use utopia_proto::link::v1::{AgentFrame, CommandResult, ContainerState, Failure, Inventory, LogPart};
+use utopia_proto::node::v1::{Container, ListContainersResponse, LogEntry};
 
 const MAX_INVENTORY_PART: usize = 200;
 const MAX_LIST_PART: usize = 100;
+const MAX_LOG_PART: usize = 1000;
 /// Leaves room for what surrounds the items of a part.
 const MAX_PART_BYTES: usize = MAX_FRAME_BYTES - 1024;
 /// Key and length of an item in its list.
@@ -53,6 +54,15 @@ pub(super) fn result(id: &str, outcome: Outcome) -> Vec<AgentFrame> {
     let part =
         |(index, outcome)| frame(Frame::Result(CommandResult { id: id.to_owned(), more: index < last, outcome: Some(outcome) }));
     outcomes.into_iter().enumerate().map(part).collect::<Option<Vec<_>>>().unwrap_or_else(|| vec![too_large(id)])
+}
+
+/// Parts of the logs of a container, at least one; others follow.
+pub(super) fn logs(id: &str, entries: Vec<LogEntry>) -> Vec<AgentFrame> {
+    let part = |entries| {
+        let outcome = Some(Outcome::Logs(LogPart { entries }));
+        frame(Frame::Result(CommandResult { id: id.to_owned(), more: true, outcome }))
+    };
+    parts(entries.into_iter(), MAX_LOG_PART).into_iter().filter_map(part).collect()
 }
 
 fn list_part(containers: Vec<Container>) -> Outcome {

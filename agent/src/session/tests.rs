@@ -21,6 +21,8 @@ use super::*;
 use crate::error::Error;
 use crate::identity::fixture::{ControlPlane, DAY, ServerSession};
 
+mod parts;
+
 /// Long enough that a test never sees the second heartbeat, and no session counts as silent.
 const NEVER_MS: u32 = 3_600_000;
 
@@ -48,7 +50,7 @@ impl Link for Agent {
         Heartbeat { runtime_ready: true, ..Heartbeat::default() }
     }
 
-    async fn execute(&self, action: Action, cancel: CancellationToken) -> Result<Outcome, Error> {
+    async fn execute(&self, action: Action, parts: Parts, cancel: CancellationToken) -> Result<Outcome, Error> {
         match action {
             Action::GetHealth(_) => Ok(Outcome::Health(Health { status: "ok".into(), ..Health::default() })),
             Action::ListContainers(_) => {
@@ -71,6 +73,7 @@ impl Link for Agent {
                 Ok(Outcome::Done(()))
             }
             Action::ReleaseClaim(release) => Err(Error::NotFound { kind: "claim", name: release.claim_id }),
+            Action::StreamContainerLogs(request) => parts::write(&request, &parts, &cancel, &self.log).await,
             Action::CreateContainer(_) | Action::DeleteContainer(_) | Action::GetContainer(_) => unreachable!(),
         }
     }

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, io::Write as _, net::TcpListener, path::Path, process::Command, sync::Arc, time::Duration};
 
+use futures_util::TryStreamExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -22,7 +23,7 @@ use utopia_agent::{
 use utopia_proto::{
     claim::v1::ClaimSpec,
     link::v1::{ContainerPhase, ContainerState, EnsureClaim},
-    node::v1::{CreateContainerRequest, PortMapping},
+    node::v1::{CreateContainerRequest, LogEntry, LogStream, PortMapping, StreamContainerLogsRequest},
 };
 use uuid::Uuid;
 
@@ -318,4 +319,33 @@ async fn an_engine_that_is_not_there_is_named() {
     let error = containers.list().await.unwrap_err();
     assert_eq!((error.parts().0, error.parts().1), (Code::Unavailable, "RuntimeUnavailable"));
     assert_eq!(error.to_string(), "Docker is not there: /nonexistent/docker.sock does not exist");
+}
+
+#[tokio::test]
+async fn what_a_container_writes_is_read_as_it_was_written() {
+    let Some(node) = Node::new() else { return };
+    let script = "echo one; echo two >&2; printf 'a\\377b'; /bin/busybox head -c 20000 /dev/zero | /bin/busybox tr '\\0' x; echo";
+    let id = node.create(&node.request("writer", &["/bin/busybox", "sh", "-c", script])).await.unwrap();
+    let logs = async |request: StreamContainerLogsRequest| {
+        let request = StreamContainerLogsRequest { id: id.clone(), ..request };
+        let entries = node.containers.logs(&request).await.unwrap().try_collect::<Vec<_>>();
+        timeout(PATIENCE, entries).await.expect("the container ends").unwrap()
+    };
+    let all = logs(StreamContainerLogsRequest { follow: true, ..StreamContainerLogsRequest::default() }).await;
+    let of = |stream: LogStream| all.iter().filter(move |entry| entry.stream() == stream).map(|entry| entry.text.as_str());
+    assert_eq!(of(LogStream::Stderr).collect::<String>(), "two\n");
+    let out = of(LogStream::Stdout).collect::<String>();
+    assert_eq!(out, format!("one\na\u{fffd}b{}\n", "x".repeat(20_000)));
+    assert!(all.iter().all(|entry| entry.text.len() <= 16_384 + 2 && entry.time.is_some()));
+
+    let last = logs(StreamContainerLogsRequest { tail: 1, ..StreamContainerLogsRequest::default() }).await;
+    assert_eq!(last.iter().map(|entry| entry.text.clone()).collect::<String>().chars().last(), Some('\n'));
+    let time = |entry: &LogEntry| entry.time.map(|time| (time.seconds, time.nanos)).unwrap();
+    let newest = all.last().unwrap();
+    let late = logs(StreamContainerLogsRequest { since: newest.time, ..StreamContainerLogsRequest::default() }).await;
+    assert!(!late.is_empty() && late.iter().all(|entry| time(entry) >= time(newest)), "{late:?}");
+
+    node.containers.delete(&id).await.unwrap();
+    let gone = StreamContainerLogsRequest { id, ..StreamContainerLogsRequest::default() };
+    assert!(matches!(node.containers.logs(&gone).await, Err(error) if error.parts().0 == Code::NotFound));
 }

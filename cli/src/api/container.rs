@@ -20,6 +20,16 @@ pub(crate) struct Container {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+pub(crate) struct LogEntry {
+    /// `stdout` or `stderr`.
+    pub(crate) stream: String,
+    pub(crate) time: Option<Timestamp>,
+    /// A line with its end, or a part of a long one.
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct NodeHealth {
     pub(crate) status: String,
     pub(crate) timestamp: Option<Timestamp>,

@@ -2,13 +2,19 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ById, ContainerArgs, Page, Seconds};
+use super::{ById, ContainerArgs, LogArgs, Page, Seconds};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
   aiinfra claims create registry.example:5000/team/train:1
   aiinfra claims create --gpus 2 --gpu-model A100 --gpu-memory-mb 40000 --wait registry.example:5000/team/train:1
   aiinfra claims create --gpus 0 -e MODE=test -p 8080:80 -v /srv/data:/data busybox -- sh -c 'httpd -f'";
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  aiinfra claims logs -f 018f3c1e-7d2a-7c40-9a51-3b6f0c2d4e10
+  aiinfra claims logs --tail 100 --timestamps 018f3c1e-7d2a-7c40-9a51-3b6f0c2d4e10
+  aiinfra claims logs --since 10m -o json 018f3c1e-7d2a-7c40-9a51-3b6f0c2d4e10";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClaimsCommand {
@@ -29,6 +35,9 @@ pub(crate) enum ClaimsCommand {
     Watch(ById),
     /// Wait until a claim is in a phase; one that has ended in another is an error
     Wait(WaitForClaim),
+    /// Show what a claim's container wrote: its standard output on standard output, its standard error on standard error
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(ClaimLogs),
     /// Delete a claim; its container is removed and its GPUs become free
     #[command(alias = "rm")]
     Delete(ById),
@@ -83,6 +92,14 @@ pub(crate) struct WaitForClaim {
     /// Give up after this time, e.g. 10m
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<Seconds>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClaimLogs {
+    #[command(flatten)]
+    pub(crate) claim: ById,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ById, ContainerArgs, Page};
+use super::{ById, ContainerArgs, LogArgs, Page};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodesCommand {
@@ -68,6 +68,8 @@ pub(crate) enum ContainersCommand {
     Get(OneContainer),
     /// Make and start a container without a claim; answers when it runs, which may take as long as its pull
     Create(Box<CreateContainer>),
+    /// Show what a container wrote: its standard output on standard output, its standard error on standard error
+    Logs(ContainerLogs),
     /// Stop and remove a container
     #[command(alias = "rm")]
     Delete(OneContainer),
@@ -82,6 +84,14 @@ pub(crate) struct OneContainer {
     /// The container's id
     #[arg(value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) container: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContainerLogs {
+    #[command(flatten)]
+    pub(crate) container: OneContainer,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
 }
 
 #[derive(Debug, Args)]

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use self::follow::{Followed, follow};
 use super::listing::listing;
-use super::{Context, container, word};
+use super::{Context, container, logs, word};
 use crate::api::{Claim, ClaimList, ClaimStatus, Explanation, Phase};
-use crate::args::{ClaimsCommand, ContainerArgs, CreateClaim, Seconds, WaitForClaim};
+use crate::args::{ClaimLogs, ClaimsCommand, ContainerArgs, CreateClaim, Seconds, WaitForClaim};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::{Output, Table, age, ago, fields, printable};
@@ -38,6 +38,9 @@ pub(super) async fn run(context: &Context, command: ClaimsCommand) -> anyhow::Re
         }
         ClaimsCommand::Watch(claim) => watch(&client, output, &claim.id).await,
         ClaimsCommand::Wait(wait) => await_phase(&client, output, wait).await,
+        ClaimsCommand::Logs(ClaimLogs { claim, logs }) => {
+            logs::run(&client, output, &["api", "gpu-claims", &claim.id, "logs"], &logs).await
+        }
         ClaimsCommand::Delete(claim) => {
             client.delete(&["api", "gpu-claims", &claim.id], &[]).await?;
             Ok(output.done(&format!("claim {} is deleted", claim.id))?)
@@ -87,7 +90,7 @@ async fn wait_until(
 ) -> anyhow::Result<Box<Claim>> {
     let shown = output.progress();
     let following = follow(client, id, |_, claim| {
-        shown.say(&progress(&claim.status));
+        shown.say_share(&progress(&claim.status), pulled(&claim.status.message));
         Ok(is_there(&claim.status.phase) || claim.status.phase.has_ended())
     });
     let followed = match timeout {
@@ -224,6 +227,13 @@ fn progress(status: &ClaimStatus) -> String {
     printable(&text)
 }
 
+/// How much of its image has been pulled, from `Pulling image: 12.3 of 65.0 MB`; none while it is not known.
+fn pulled(message: &str) -> Option<f64> {
+    let (done, total) = message.strip_prefix("Pulling image: ")?.strip_suffix(" MB")?.split_once(" of ")?;
+    let (done, total) = (done.parse::<f64>().ok()?, total.parse::<f64>().ok()?);
+    (total > 0.0).then(|| done / total)
+}
+
 fn explained(explanation: &Explanation) -> String {
     let mut text = fields([
         ("Phase", explanation.phase.0.clone()),
@@ -248,4 +258,17 @@ fn explained(explanation: &Explanation) -> String {
         text.push_str(&gpus.render());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_a_pull_is_read() {
+        assert_eq!(pulled("Pulling image: 16.0 of 64.0 MB"), Some(0.25));
+        for unknown in ["Pulling image", "Pulling image: 0.0 of 0.0 MB", "", "the image cannot be pulled"] {
+            assert_eq!(pulled(unknown), None, "{unknown}");
+        }
+    }
 }

@@ -141,7 +141,7 @@ impl Hosts {
 
     /// Writes the agent token as the only result, so that it can be kept as it is.
     fn show_token(&self, answer: Value) -> anyhow::Result<()> {
-        self.output.show(answer, |host: HostToken| {
+        self.output.show_once(answer, |host: HostToken| {
             self.output.note(&printable(&format!(
                 "host {} has the id {}; its agent token is shown this once:",
                 host.name, host.host_id

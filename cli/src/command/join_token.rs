@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context, command: JoinTokenCommand) -> anyhow:
 
 /// Writes the command that joins a machine as the only result, so that it can be handed on as it is.
 pub(super) fn show_command(output: Output, answer: Value) -> anyhow::Result<()> {
-    output.show(answer, |token: JoinToken| {
+    output.show_once(answer, |token: JoinToken| {
         let machines = match token.max_uses {
             0 => "any number of machines".to_owned(),
             1 => "one machine".to_owned(),

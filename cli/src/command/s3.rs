@@ -25,7 +25,9 @@ pub(super) async fn run(mut context: Context, command: S3Command) -> anyhow::Res
                 context.output.note_page(&list.page, list.buckets.len());
                 let sums = &list.usage;
                 let size = if sums.bytes == 0 { "nothing in them".to_owned() } else { size_bytes(sums.bytes) };
-                context.output.note(&format!("{} buckets, {} objects, {size}", sums.buckets, sums.objects));
+                let count = |number: i64, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+                let (buckets, objects) = (count(sums.buckets, "bucket"), count(sums.objects, "object"));
+                context.output.note(&format!("{buckets}, {objects}, {size}"));
                 usage(&list, Timestamp::now())
             })
         }
@@ -85,7 +87,7 @@ fn kept(context: &mut Context, answer: Value) -> anyhow::Result<()> {
 
 /// Shows a key with its secret.
 fn secret(output: Output, answer: Value) -> anyhow::Result<()> {
-    output.show(answer, |key: AccessKey| {
+    output.show_once(answer, |key: AccessKey| {
         output.note(&format!("Access key {} of {}; its secret is shown this once:", key.name, key.username));
         fields([("aws_access_key_id", key.id), ("aws_secret_access_key", key.secret)])
     })

@@ -20,7 +20,7 @@ pub(super) async fn run(context: &Context, command: TokensCommand) -> anyhow::Re
                 ("ttl_seconds", ttl.map(|ttl| ttl.0.into())),
             ]);
             let answer = client.post(&TOKENS, &body).await?;
-            output.show(answer, |token: ApiToken| {
+            output.show_once(answer, |token: ApiToken| {
                 let time = remaining(token.expires_at, Timestamp::now());
                 output.note(&format!(
                     "API token {} for {} as {}, still {time}; it is shown this once:",

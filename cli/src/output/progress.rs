@@ -9,6 +9,9 @@ use super::{Output, printable};
 
 const TICK: Duration = Duration::from_millis(120);
 
+/// A whole step, in thousandths.
+const WHOLE: u32 = 1000;
+
 /// Work that goes on until this is dropped.
 pub(crate) struct Progress {
     output: Output,
@@ -40,10 +43,22 @@ impl Output {
 impl Progress {
     /// Says where it stands.
     pub(crate) fn say(&self, sentence: &str) {
-        match &self.bar {
-            Some(bar) => bar.set_message(printable(sentence)),
-            None => self.output.note(sentence),
+        self.say_share(sentence, None);
+    }
+
+    /// Says where it stands, and which share of the present step is done, if that is known.
+    pub(crate) fn say_share(&self, sentence: &str, share: Option<f64>) {
+        let Some(bar) = &self.bar else { return self.output.note(sentence) };
+        match share {
+            Some(share) => {
+                bar.set_style(part_style());
+                bar.set_length(WHOLE.into());
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and the whole")]
+                bar.set_position((share.clamp(0.0, 1.0) * f64::from(WHOLE)) as u64);
+            }
+            None => bar.set_style(spinner_style()),
         }
+        bar.set_message(printable(sentence));
     }
 }
 
@@ -93,11 +108,19 @@ impl Meter {
 }
 
 fn spinner() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}");
     let bar = ProgressBar::new_spinner().with_finish(ProgressFinish::AndClear);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_style(spinner_style());
     bar.enable_steady_tick(TICK);
     bar
+}
+
+fn spinner_style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn part_style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{spinner} {elapsed:>4} [{bar:24}] {percent:>3}% {wide_msg}");
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }
 
 fn bytes(total: Option<u64>) -> ProgressBar {

@@ -7,6 +7,7 @@ mod crashes;
 mod first_steps;
 mod jobs;
 mod joining;
+mod logs;
 mod lost_nodes;
 mod machines;
 mod nat;

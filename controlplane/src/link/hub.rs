@@ -14,12 +14,14 @@ use prost::Message as _;
 use ring::digest;
 use tokio::sync::{Notify, mpsc};
 use tonic::{Code, Status};
-use utopia_proto::link::v1::{
-    Cancel, Command, Drain, Failure, Hello, MachineFacts, command::Action, command_result::Outcome, control_frame::Frame,
-};
+use utopia_proto::link::v1::{Drain, Hello, MachineFacts, command::Action, command_result::Outcome, control_frame::Frame};
 use uuid::Uuid;
 
-use super::{Session, session::Line};
+use super::{
+    Session,
+    call::{Call, Parts},
+    session::Line,
+};
 use crate::{
     clock::Clock,
     error::{Error, Result},
@@ -187,12 +189,27 @@ impl Hub {
     /// `NotFound` for an unknown node; `FailedPrecondition` (`NodeNotOnline`); `Unavailable` when the session ends or has too much to
     /// do; `DeadlineExceeded`; and what the agent says.
     pub async fn command(&self, node_id: Uuid, action: Action, timeout: Duration) -> Result<Outcome> {
-        let known = self.node(node_id).ok_or_else(|| Error::not_found("node", node_id))?;
-        let Some(session) = known.session else { return Err(not_online(node_id, &known.hostname)) };
         let kind = action.kind();
-        let outcome = send(session, &known.hostname, action, timeout).await;
+        let outcome = self.call(node_id)?.command(action, timeout).await;
         self.0.metrics.observe_command(kind, telemetry::code_of(&outcome));
         outcome
+    }
+
+    /// Sends a command whose result comes in parts, and waits for the first one, which says that it is being done.
+    ///
+    /// # Errors
+    /// As [`Self::command`].
+    pub async fn command_in_parts(&self, node_id: Uuid, action: Action, first_timeout: Duration) -> Result<Parts> {
+        let kind = action.kind();
+        let begun = self.call(node_id)?.command_in_parts(action, first_timeout).await;
+        self.0.metrics.observe_command(kind, telemetry::code_of(&begun));
+        begun
+    }
+
+    fn call(&self, node_id: Uuid) -> Result<Call> {
+        let Known { hostname, session, .. } = self.node(node_id).ok_or_else(|| Error::not_found("node", node_id))?;
+        let session = session.ok_or_else(|| not_online(node_id, &hostname))?;
+        Ok(Call { session, hostname })
     }
 
     /// Waits until something changed that matters for placing claims. Changes during a pass are not lost.
@@ -289,49 +306,4 @@ pub fn deleted() -> Status {
 /// The error for a node that is not connected.
 pub fn not_online(node_id: Uuid, hostname: &str) -> Error {
     Error::FailedPrecondition { reason: "NodeNotOnline".into(), message: format!("node {hostname} ({node_id}) is not Online") }
-}
-
-async fn send(session: Arc<Session>, hostname: &str, action: Action, timeout: Duration) -> Result<Outcome> {
-    let id = Uuid::new_v4().to_string();
-    let busy = || Error::Unavailable {
-        reason: "NodeBusy".into(),
-        message: format!("node {hostname} has too many commands waiting; try again"),
-    };
-    let reply = session.commands.expect(&id).map_err(|_| busy())?;
-    let waiting = Waiting { session, id };
-    let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    let command = Command { id: waiting.id.clone(), timeout_ms, action: Some(action) };
-    let disconnected = || Error::Unavailable {
-        reason: "NodeDisconnected".into(),
-        message: format!("node {hostname} disconnected before it answered"),
-    };
-    waiting.session.mailbox.push(Frame::Command(command)).map_err(|_| disconnected())?;
-    let outcome = tokio::time::timeout(timeout, reply)
-        .await
-        .map_err(|_| Error::DeadlineExceeded { message: format!("node {hostname} did not answer within {timeout:?}") })?
-        .map_err(|_| disconnected())?;
-    if let Outcome::Failure(failure) = &outcome {
-        return Err(Error::Node(Box::new(to_status(failure))));
-    }
-    Ok(outcome)
-}
-
-/// Cancels a command when nobody waits for it any more.
-struct Waiting {
-    session: Arc<Session>,
-    id: String,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if self.session.commands.forget(&self.id) {
-            // A closed mailbox means that the command is gone with its session.
-            let _ = self.session.mailbox.push(Frame::Cancel(Cancel { command_id: std::mem::take(&mut self.id) }));
-        }
-    }
-}
-
-fn to_status(failure: &Failure) -> Status {
-    let field = (!failure.field.is_empty()).then_some(failure.field.as_str());
-    utopia_proto::status::status(Code::from(failure.code), &failure.reason, &failure.message, field)
 }

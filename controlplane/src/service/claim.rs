@@ -6,11 +6,17 @@ use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status, async_trait};
 use utopia_proto::claim::v1::{
     Claim as WireClaim, ClaimExplanation, ClaimPhase, CreateClaimRequest, DeleteClaimRequest, ExplainClaimRequest,
-    GetClaimRequest, ListClaimsRequest, ListClaimsResponse, WatchClaimRequest, claim_service_server::ClaimService,
+    GetClaimRequest, ListClaimsRequest, ListClaimsResponse, StreamClaimLogsRequest, WatchClaimRequest,
+    claim_service_server::ClaimService,
 };
+use utopia_proto::node::v1::StreamContainerLogsRequest;
 use uuid::Uuid;
 
-use super::{convert, validate};
+use super::{
+    convert,
+    logs::{self, Logs},
+    validate,
+};
 use crate::{
     admission::Admission,
     auth::{Identity, Person},
@@ -42,6 +48,7 @@ pub struct Claims {
 #[async_trait]
 impl ClaimService for Claims {
     type WatchClaimStream = Pin<Box<dyn Stream<Item = Result<WireClaim, Status>> + Send>>;
+    type StreamClaimLogsStream = Logs;
 
     async fn create_claim(&self, request: Request<CreateClaimRequest>) -> Result<Response<WireClaim>, Status> {
         let person = Identity::of(&request).person()?;
@@ -141,6 +148,19 @@ impl ClaimService for Claims {
             }
         });
         Ok(Response::new(Box::pin(states)))
+    }
+
+    async fn stream_claim_logs(&self, request: Request<StreamClaimLogsRequest>) -> Result<Response<Logs>, Status> {
+        let person = Identity::of(&request).person()?;
+        let StreamClaimLogsRequest { id, follow, tail, since } = request.into_inner();
+        let claim = self.find(&person, &id).await?;
+        let container = claim.node_id.zip(Some(claim.container_id).filter(|id| !id.is_empty()));
+        let (node_id, container_id) = container.ok_or_else(|| Error::FailedPrecondition {
+            reason: "NoContainer".into(),
+            message: format!("claim {id} has no container"),
+        })?;
+        let wanted = StreamContainerLogsRequest { node_id: node_id.to_string(), id: container_id, follow, tail, since };
+        Ok(Response::new(logs::stream(&self.hub, node_id, wanted).await?))
     }
 }
 

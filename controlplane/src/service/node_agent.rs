@@ -9,11 +9,16 @@ use utopia_proto::{
     node::v1::{
         Container, CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, GetContainerRequest,
         GetHealthRequest, GetMetricsRequest, Health, ListContainersRequest, ListContainersResponse, NodeMetrics,
-        node_agent_service_server::NodeAgentService,
+        StreamContainerLogsRequest, node_agent_service_server::NodeAgentService,
     },
 };
+use uuid::Uuid;
 
-use super::{convert, validate};
+use super::{
+    convert,
+    logs::{self, Logs},
+    validate,
+};
 use crate::{
     auth::Identity,
     clock::Clock,
@@ -45,6 +50,8 @@ pub struct NodeAgents {
 
 #[async_trait]
 impl NodeAgentService for NodeAgents {
+    type StreamContainerLogsStream = Logs;
+
     async fn create_container(
         &self,
         request: Request<CreateContainerRequest>,
@@ -80,6 +87,12 @@ impl NodeAgentService for NodeAgents {
         if let Outcome::Container(container) = outcome { Ok(Response::new(container)) } else { Err(unexpected().into()) }
     }
 
+    async fn stream_container_logs(&self, request: Request<StreamContainerLogsRequest>) -> Result<Response<Logs>, Status> {
+        let request = request.into_inner();
+        let node_id = node(&request.node_id)?;
+        Ok(Response::new(logs::stream(&self.hub, node_id, request).await?))
+    }
+
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<NodeMetrics>, Status> {
         let node_id = request.into_inner().node_id;
         Ok(Response::new(metrics(&self.hub, &node_id).await?))
@@ -100,10 +113,7 @@ impl NodeAgentService for NodeAgents {
 
 impl NodeAgents {
     async fn ask(&self, node_id: &str, action: Action, timeout: Duration) -> Result<Outcome> {
-        if node_id.is_empty() {
-            return Err(Error::invalid("node_id", "must name the node"));
-        }
-        self.hub.command(validate::id("node", node_id)?, action, timeout).await
+        self.hub.command(node(node_id)?, action, timeout).await
     }
 
     /// Writes down what a node did. It is done: that it could not be written down is for our log, not for the caller.
@@ -121,13 +131,17 @@ impl NodeAgents {
 /// # Errors
 /// As [`Hub::command`].
 pub async fn metrics(hub: &Hub, node_id: &str) -> Result<NodeMetrics> {
-    if node_id.is_empty() {
-        return Err(Error::invalid("node_id", "must name the node"));
-    }
-    let id = validate::id("node", node_id)?;
+    let id = node(node_id)?;
     let action = Action::GetMetrics(GetMetricsRequest { node_id: node_id.to_owned() });
     let outcome = hub.command(id, action, QUERY_TIMEOUT).await?;
     if let Outcome::Metrics(metrics) = outcome { Ok(metrics) } else { Err(unexpected()) }
+}
+
+fn node(id: &str) -> Result<Uuid> {
+    if id.is_empty() {
+        return Err(Error::invalid("node_id", "must name the node"));
+    }
+    validate::id("node", id)
 }
 
 /// A container to make, as the audit log shows it.
@@ -151,7 +165,8 @@ fn audit_value(request: &CreateContainerRequest) -> Value {
     })
 }
 
-fn unexpected() -> Error {
+/// The error for an answer that is none to what was asked.
+pub(super) fn unexpected() -> Error {
     Error::Unavailable {
         reason: "UnexpectedAnswer".into(),
         message: "the node's agent answered something else than was asked".into(),

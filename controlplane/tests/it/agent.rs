@@ -146,6 +146,13 @@ impl Agent {
         self.hears(&format!("ReleaseClaim of {claim}"), |frame| released(frame, claim)).await
     }
 
+    /// Waits until it was granted so many parts of results altogether.
+    pub(crate) async fn is_granted(&self, parts: u32) {
+        let granted = |frame: &Heard| if let Heard::Grant(grant) = frame { grant.parts } else { 0 };
+        let all = |session: &Session| session.frames.iter().map(granted).sum::<u32>();
+        self.heard.wait(&format!("{parts} grants"), |session| (all(session) == parts).then_some(())).await;
+    }
+
     /// Whether it was told to remove containers of this claim.
     pub(crate) fn was_told_to_release(&self, claim: &str) -> bool {
         self.heard.session.lock().unwrap().frames.iter().any(|frame| released(frame, claim).is_some())
@@ -166,7 +173,7 @@ fn released(frame: &Heard, claim: &str) -> Option<u64> {
 pub(crate) fn action(frame: &Heard) -> Option<&Action> {
     match frame {
         Heard::Command(command) => command.action.as_ref(),
-        Heard::Welcome(_) | Heard::Cancel(_) | Heard::Drain(_) | Heard::HeartbeatAck(_) => None,
+        Heard::Welcome(_) | Heard::Cancel(_) | Heard::Drain(_) | Heard::HeartbeatAck(_) | Heard::Grant(_) => None,
     }
 }
 

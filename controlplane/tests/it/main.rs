@@ -37,6 +37,7 @@ mod internal;
 mod jupyterhub;
 mod limits;
 mod link;
+mod logs;
 mod machines;
 mod monitoring;
 mod node_loss;

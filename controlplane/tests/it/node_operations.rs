@@ -46,7 +46,9 @@ async fn operations_reach_the_node_that_is_named(plane: &Plane) {
             Action::GetContainer(get) => Outcome::Container(container(&get.id)),
             Action::GetMetrics(_) => Outcome::Metrics(NodeMetrics { cpu_usage_percent: 7.0, ..NodeMetrics::default() }),
             Action::GetHealth(_) => Outcome::Health(Health { status: "healthy".into(), timestamp: None }),
-            Action::DeleteContainer(_) | Action::EnsureClaim(_) | Action::ReleaseClaim(_) => Outcome::Done(()),
+            Action::DeleteContainer(_) | Action::EnsureClaim(_) | Action::ReleaseClaim(_) | Action::StreamContainerLogs(_) => {
+                Outcome::Done(())
+            }
         };
         vec![result(command, outcome)]
     })
@@ -140,12 +142,12 @@ async fn a_client_that_hangs_up_cancels_the_command(plane: &Plane) {
         _ = operator.open(request) => panic!("the agent has not answered"),
         command = agent.hears("a command", |frame| match frame {
             Heard::Command(command) => Some(command.id.clone()),
-            Heard::Welcome(_) | Heard::Cancel(_) | Heard::Drain(_) | Heard::HeartbeatAck(_) => None,
+            Heard::Welcome(_) | Heard::Cancel(_) | Heard::Drain(_) | Heard::HeartbeatAck(_) | Heard::Grant(_) => None,
         }) => command,
     };
     let cancelled = agent.hears("the Cancel", |frame| match frame {
         Heard::Cancel(cancel) => Some(cancel.command_id.clone()),
-        Heard::Welcome(_) | Heard::Command(_) | Heard::Drain(_) | Heard::HeartbeatAck(_) => None,
+        Heard::Welcome(_) | Heard::Command(_) | Heard::Drain(_) | Heard::HeartbeatAck(_) | Heard::Grant(_) => None,
     });
     assert_eq!(cancelled.await, command);
 }

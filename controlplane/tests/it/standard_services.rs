@@ -63,7 +63,7 @@ async fn agents_are_told_to_come_back_when_the_control_plane_stops(url: &str) {
     plane.running.begin_stop();
     let told = agent.hears("the Drain", |frame| match frame {
         Heard::Drain(drain) => Some(drain.reconnect_after_ms),
-        Heard::Welcome(_) | Heard::Command(_) | Heard::Cancel(_) | Heard::HeartbeatAck(_) => None,
+        Heard::Welcome(_) | Heard::Command(_) | Heard::Cancel(_) | Heard::HeartbeatAck(_) | Heard::Grant(_) => None,
     });
     assert!(told.await > 0);
     assert_eq!(agent.is_cut().await.code(), Code::Unavailable);

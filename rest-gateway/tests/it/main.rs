@@ -10,6 +10,7 @@ mod front;
 mod graphql;
 mod http;
 mod mapping;
+mod objects;
 mod process;
 mod released;
 mod services;

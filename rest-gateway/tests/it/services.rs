@@ -15,9 +15,10 @@ use utopia_gateway::ClientAddress;
 use utopia_proto::{
     claim::v1::{
         Claim, ClaimExplanation, ClaimPhase, ClaimSpec, ClaimStatus, CreateClaimRequest, DeleteClaimRequest, ExplainClaimRequest,
-        GetClaimRequest, ListClaimsRequest, ListClaimsResponse, WatchClaimRequest,
+        GetClaimRequest, ListClaimsRequest, ListClaimsResponse, StreamClaimLogsRequest, WatchClaimRequest,
         claim_service_server::{ClaimService, ClaimServiceServer},
     },
+    node::v1::LogEntry,
     status::status,
 };
 
@@ -65,6 +66,7 @@ fn text(request: &Request<impl Sized>, name: &str) -> String {
 #[tonic::async_trait]
 impl ClaimService for Service {
     type WatchClaimStream = Pin<Box<dyn Stream<Item = Result<Claim, Status>> + Send>>;
+    type StreamClaimLogsStream = stream::Empty<Result<LogEntry, Status>>;
 
     async fn create_claim(&self, request: Request<CreateClaimRequest>) -> Result<Response<Claim>, Status> {
         let spec = request.into_inner().spec;
@@ -113,6 +115,13 @@ impl ClaimService for Service {
     }
 
     async fn explain_claim(&self, _request: Request<ExplainClaimRequest>) -> Result<Response<ClaimExplanation>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn stream_claim_logs(
+        &self,
+        _request: Request<StreamClaimLogsRequest>,
+    ) -> Result<Response<Self::StreamClaimLogsStream>, Status> {
         Err(Status::unimplemented(""))
     }
 

@@ -6,7 +6,9 @@ use bollard::errors::Error as DockerError;
 
 use crate::{
     error::Error,
-    runtime::{CREATE_FAILED, IMAGE_PULL_FAILED, NAME_CONFLICT, PORT_IN_USE, RUNTIME_UNAVAILABLE, START_FAILED},
+    runtime::{
+        CREATE_FAILED, IMAGE_PULL_FAILED, LOGS_UNAVAILABLE, NAME_CONFLICT, PORT_IN_USE, RUNTIME_UNAVAILABLE, START_FAILED,
+    },
 };
 
 /// What was being done. The same answer of Docker means different things at different steps.
@@ -21,6 +23,7 @@ pub(super) enum Step<'a> {
     Inspect,
     List,
     Watch,
+    Logs { id: &'a str },
 }
 
 /// The translator; it knows where Docker should be listening.
@@ -77,13 +80,19 @@ fn refused(step: &Step<'_>, status_code: u16, message: &str) -> Error {
             precondition(PORT_IN_USE, format!("a port of the machine is taken: {}", port_sentence(message)))
         }
         Step::Start { .. } => precondition(START_FAILED, format!("the container does not start: {message}")),
+        // 409 means that it is being removed.
+        Step::Logs { id } if matches!(status_code, 404 | 409) => Error::NotFound { kind: "container", name: id.to_owned() },
+        Step::Logs { .. } if message.contains("does not support reading") => {
+            precondition(LOGS_UNAVAILABLE, format!("Docker does not keep what containers write on this machine: {message}"))
+        }
         Step::Create { .. }
         | Step::InspectImage { .. }
         | Step::Version
         | Step::Remove
         | Step::Inspect
         | Step::List
-        | Step::Watch => {
+        | Step::Watch
+        | Step::Logs { .. } => {
             tracing::error!(?step, status_code, message, "Docker failed");
             Error::Internal { message: format!("Docker failed: {message}") }
         }
@@ -120,6 +129,7 @@ mod tests {
         let pull = Step::Pull { image: "a:1" };
         let create = Step::Create { name: "utopia-c", image: "a:1" };
         let start = Step::Start { id: "abc" };
+        let logs = Step::Logs { id: "abc" };
         let cases = [
             (&pull, said(404, "manifest unknown"), Code::FailedPrecondition, IMAGE_PULL_FAILED),
             (
@@ -136,6 +146,8 @@ mod tests {
             (&start, said(500, "listen tcp4 0.0.0.0:80: bind: address already in use"), Code::FailedPrecondition, PORT_IN_USE),
             (&start, said(404, "exec: \"/nope\": no such file"), Code::FailedPrecondition, START_FAILED),
             (&start, said(404, "No such container: abc"), Code::NotFound, "NotFound"),
+            (&logs, said(404, "No such container: abc"), Code::NotFound, "NotFound"),
+            (&logs, said(501, "configured logging driver does not support reading"), Code::FailedPrecondition, LOGS_UNAVAILABLE),
             (&Step::List, DockerError::SocketNotFoundError("/s".into()), Code::Unavailable, RUNTIME_UNAVAILABLE),
         ];
         let failures = Failures::new(Path::new("/run/docker.sock"));

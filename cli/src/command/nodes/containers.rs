@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::container;
+use super::super::{container, logs};
 use crate::api::Container;
-use crate::args::{ContainerArgs, ContainersCommand, CreateContainer, OneContainer};
+use crate::args::{ContainerArgs, ContainerLogs, ContainersCommand, CreateContainer, OneContainer};
 use crate::client::Client;
 use crate::output::{Output, Table, age, fields};
 
@@ -29,6 +29,9 @@ pub(super) async fn run(client: &Client, output: Output, command: ContainersComm
             let answer = client.post_within(START_TIMEOUT, &at(&node), &request(*container)).await?;
             output
                 .show(answer, |answer: Value| format!("container {} runs\n", answer["container_id"].as_str().unwrap_or_default()))
+        }
+        ContainersCommand::Logs(ContainerLogs { container: OneContainer { node, container }, logs }) => {
+            logs::run(client, output, &[&at(&node)[..], &[&container, "logs"]].concat(), &logs).await
         }
         ContainersCommand::Delete(OneContainer { node, container }) => {
             client.delete(&[&at(&node)[..], &[&container]].concat(), &[]).await?;

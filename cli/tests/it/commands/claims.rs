@@ -209,3 +209,49 @@ async fn waiting_for_a_phase_that_does_not_come_any_more_is_an_error() {
     let expected = format!("error: claim {ID} will not be running any more: Failed on gpu-01: ContainerExited: exit code 1\n");
     assert!(said.ends_with(&expected), "{said}");
 }
+
+fn entry(stream: &str, second: u32, text: &str) -> Value {
+    json!({"stream": stream, "time": format!("2026-01-01T00:00:0{second}.5Z"), "text": text})
+}
+
+#[tokio::test]
+async fn logs_go_where_the_container_wrote_them() {
+    let api = FakeApi::start().await;
+    let entries =
+        [entry("stdout", 1, "one\n"), entry("stderr", 2, "ca"), entry("stderr", 3, "reful\n"), entry("stdout", 4, "two\n")];
+    let line = format!("GET /api/gpu-claims/{ID}/logs?follow=false");
+    api.answer(&line, 200, messages(entries.clone()));
+    let shell = Shell::at(&api.url);
+    let plain = shell.run(&["claims", "logs", ID]).await;
+    assert_eq!((plain.stdout.as_str(), plain.stderr.as_str(), plain.code), ("one\ntwo\n", "careful\n", 0));
+    let timed = shell.run(&["claims", "logs", "--timestamps", ID]).await;
+    assert_eq!(timed.stderr, "2026-01-01T00:00:02.5Z careful\n");
+    assert_eq!(timed.ok(), "2026-01-01T00:00:01.5Z one\n2026-01-01T00:00:04.5Z two\n");
+    let json = shell.run(&["claims", "logs", "-o", "json", ID]).await.ok();
+    assert_eq!(json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>(), entries);
+
+    let line = format!("GET /api/gpu-claims/{ID}/logs?follow=false&since=2026-01-01T00%3A00%3A00Z&tail=5");
+    api.answer(&line, 200, messages([entry("stdout", 1, "one\n")]));
+    let some = shell.run(&["claims", "logs", "--since", "2026-01-01T00:00:00Z", "--tail", "5", ID]).await;
+    assert_eq!(some.ok(), "one\n");
+}
+
+#[tokio::test]
+async fn logs_that_break_are_read_on_from_where_they_were() {
+    let api = FakeApi::start().await;
+    let lost = r#"{"error":"node gpu-01 disconnected before it answered","code":"NodeDisconnected"}"#;
+    let first = format!("{}{lost}\n", messages([entry("stdout", 1, "one\n"), entry("stdout", 2, "two\n")]));
+    let away = r#"{"error":"node gpu-01 is not Online","code":"NodeNotOnline"}"#;
+    let resumed = format!("GET /api/gpu-claims/{ID}/logs?follow=true&since=2026-01-01T00%3A00%3A02.5Z");
+    api.answer(&format!("GET /api/gpu-claims/{ID}/logs?follow=true&tail=2"), 200, first).answer(&resumed, 409, away).answer(
+        &resumed,
+        200,
+        messages([entry("stdout", 2, "two\n"), entry("stdout", 3, "three\n")]),
+    );
+    let shell = Shell::at(&api.url);
+    assert_eq!(shell.run(&["claims", "logs", "-f", "-n", "2", ID]).await.ok(), "one\ntwo\nthree\n");
+
+    let api = FakeApi::start().await;
+    api.answer(&format!("GET /api/gpu-claims/{ID}/logs?follow=true"), 409, away);
+    assert!(Shell::at(&api.url).run(&["claims", "logs", "-f", ID]).await.failed(5).contains("(NodeNotOnline)"));
+}

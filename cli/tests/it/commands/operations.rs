@@ -12,7 +12,7 @@ use crate::invoke::Shell;
 const ID: &str = "0197a5b0-0000-7000-8000-000000000001";
 
 /// A command for each operation. Those that only agents and programs call have no command of their own and are reached by `api`.
-const COMMANDS: [&str; 107] = [
+const COMMANDS: [&str; 110] = [
     "register alice --password-file PASSWORD",
     "login alice --password-file PASSWORD",
     "refresh",
@@ -44,6 +44,8 @@ const COMMANDS: [&str; 107] = [
     "nodes containers list x",
     "nodes containers get x y",
     "nodes containers delete x y",
+    "nodes containers logs x y",
+    "api GET /api/v1/containers/x/logs",
     "nodes health x",
     "api POST /api/nodes/register --data {}",
     "nodes status x",
@@ -80,6 +82,7 @@ const COMMANDS: [&str; 107] = [
     "claims delete x",
     "claims explain x",
     "claims watch x",
+    "claims logs x",
     "watch --once",
     "jupyter users",
     "jupyter create alice",

@@ -18,6 +18,8 @@ async fn the_token_is_the_whole_output() {
     assert_eq!(api.asked_once().body, json!({"name": "nightly", "role": "user", "ttl_seconds": 7_776_000}));
     shell.run(&["tokens", "create", "nightly"]).await.ok();
     assert_eq!(api.asked()[1].body, json!({"name": "nightly"}));
+    let by_name = shell.run(&["tokens", "create", "nightly", "-o", "name"]).await.ok();
+    assert_eq!(by_name, "utp_a_b\n", "its name alone would lose it");
 }
 
 #[tokio::test]

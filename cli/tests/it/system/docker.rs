@@ -94,6 +94,11 @@ impl Docker {
         Some(found[0].take())
     }
 
+    /// What a container wrote so far, as Docker tells it.
+    pub(crate) fn logs(&self, container: &str) -> String {
+        must(&["logs", container])
+    }
+
     /// Ends a container as if its program had crashed.
     pub(crate) fn kill(&self, container: &str) {
         must(&["kill", container]);

@@ -1,7 +1,5 @@
 //! A gateway in a process of its own, before a control plane of another.
 
-use std::path::Path;
-
 use tempfile::TempDir;
 
 use super::api::Api;
@@ -19,12 +17,12 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Starts it before a control plane with these settings, by their environment names, and waits until it answers.
-    pub(crate) async fn start(upstream: &str, certificates: &[(&str, &Path)]) -> Self {
+    pub(crate) async fn start(upstream: &str, further: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut settings =
             vec![("UTOPIA_HTTP_ADDR".to_owned(), address.clone()), ("UTOPIA_UPSTREAM".to_owned(), format!("https://{upstream}"))];
-        settings.extend(certificates.iter().map(|(name, file)| ((*name).to_owned(), file.to_str().unwrap().to_owned())));
+        settings.extend(further.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let process = Process::start("utopia-gateway", directory.path(), [""; 0], &settings);
         let gateway = Self { _process: process, _directory: directory, url: format!("http://{address}") };
         until("the gateway answers", async || gateway.api().status("/ready").await).await;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use serde_json::{Value as Json, json};
-use tokio::process::{Child, Command};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+};
 
 use super::{begin, key, python, settings, suite};
 use crate::{
@@ -109,6 +112,36 @@ impl Process {
     }
 }
 
+/// Whether somebody has written something to the file.
+fn is_written(file: &PathBuf) -> bool {
+    File::open(file).and_then(|file| file.metadata()).is_ok_and(|file| file.len() > 0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_comes_to_its_end_while_the_control_plane_stops() {
+    let Some(python) = python() else { return };
+    databases::with_sqlite(async |url| {
+        let plane = Plane::start(url).await;
+        let (mut settings, data, directory) = (settings(&plane).await, plane.data_dir(), tempfile::tempdir().unwrap());
+        let gate = directory.path().join("gate");
+        settings["gate"] = json!(gate);
+        let client = begin(&python, &settings, &["hesitates"]).await;
+        eventually("content to be written", async || files(&data).iter().any(is_written).then_some(())).await;
+        plane.running.begin_stop();
+        let address = plane.running.started.http_addr;
+        eventually("nobody to be let in", async || TcpStream::connect(address).await.is_err().then_some(())).await;
+        File::create(&gate).unwrap();
+        let output = client.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+        let plane = plane.pause().await.resume().await;
+        settings["endpoint"] = json!(super::endpoint(&plane));
+        suite(&python, &settings, &["completed"]).await.unwrap_or_else(|error| panic!("{error}"));
+        plane.stop().await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_in_the_middle_of_an_upload_leaves_no_object() {
     let Some(python) = python() else { return };
@@ -120,8 +153,7 @@ async fn a_kill_in_the_middle_of_an_upload_leaves_no_object() {
     let key = key(&first.http.with_token(text(&login, "token")), "suite").await;
     // It sends half of an object, and waits.
     let mut client = begin(&python, &first.settings(&key), &["stalls"]).await;
-    let written = |file: &PathBuf| File::open(file).and_then(|file| file.metadata()).is_ok_and(|file| file.len() > 0);
-    eventually("content to be written", async || files(&data).iter().any(written).then_some(())).await;
+    eventually("content to be written", async || files(&data).iter().any(is_written).then_some(())).await;
     first.child.kill().await.unwrap();
     client.kill().await.unwrap();
 

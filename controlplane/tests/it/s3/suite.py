@@ -18,8 +18,8 @@ SCENARIOS = {
     and scenario.__code__.co_varnames[:1] == ("bucket",)
 }
 
-# Those that need something to be away, full or killed.
-ALONE = {"reaches", "writes", "overflows", "stalls", "stalled", "away"}
+# Those that need something to be away, full, killed or stopping.
+ALONE = {"reaches", "writes", "overflows", "stalls", "stalled", "hesitates", "completed", "away"}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or sorted(SCENARIOS.keys() - ALONE):

@@ -4,10 +4,11 @@ import base64
 import hashlib
 import os
 import socket
+import time
 import zlib
 
 from common import (
-    ADDRESS, ENDPOINT, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED, UNSIGNED_CHUNKS_TRAILER, Signed, body, client, connect,
+    ADDRESS, ENDPOINT, SETTINGS, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED, UNSIGNED_CHUNKS_TRAILER, Signed, body, client, connect,
     refused, tls,
 )
 
@@ -126,18 +127,25 @@ def overflows(bucket):
     assert body(s3.get_object(Bucket=bucket, Key="small")) == bytes(5 << 20)
 
 
-def stalls(bucket):
-    """Sends half of an object until somebody ends it."""
-    client().create_bucket(Bucket="b-stalled")
-    data = os.urandom(8 << 20)
-    signed = Signed("PUT", "/b-stalled/half", hashlib.sha256(data).hexdigest())
+WHOLE = b"half of it " * (1 << 19)
+
+
+def half(bucket):
+    """Sends half of an object."""
+    client().create_bucket(Bucket=bucket)
+    signed = Signed("PUT", f"/{bucket}/half", hashlib.sha256(WHOLE).hexdigest())
     connection = connect()
     connection.putrequest("PUT", signed.target, skip_host=True)
-    for name, value in [*signed.headers.items(), ("content-length", str(len(data)))]:
+    for name, value in [*signed.headers.items(), ("content-length", str(len(WHOLE)))]:
         connection.putheader(name, value)
-    connection.endheaders(data[: 4 << 20])
+    connection.endheaders(WHOLE[: len(WHOLE) // 2])
     connection.sock.settimeout(None)
-    connection.getresponse()
+    return connection
+
+
+def stalls(bucket):
+    """Sends half of an object until somebody ends it."""
+    half("b-stalled").getresponse()
 
 
 def stalled(bucket):
@@ -147,6 +155,20 @@ def stalled(bucket):
     refused("NoSuchKey", 404, s3.get_object, Bucket=bucket, Key="half")
     s3.put_object(Bucket=bucket, Key="half", Body=b"all of it")
     assert body(s3.get_object(Bucket=bucket, Key="half")) == b"all of it"
+
+
+def hesitates(bucket):
+    """Sends half of an object, and the other half when it is told to."""
+    connection = half("b-completed")
+    while not os.path.exists(SETTINGS["gate"]):
+        time.sleep(0.02)
+    connection.send(WHOLE[len(WHOLE) // 2 :])
+    assert connection.getresponse().status == 200
+
+
+def completed(bucket):
+    """What was sent in two halves is there."""
+    assert body(client().get_object(Bucket=bucket, Key="half")) == WHOLE
 
 
 def away(bucket):

@@ -1,0 +1,89 @@
+//! What containers wrote.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
+
+use super::{MOST_TRIES, RETRY_AFTER};
+use crate::api::LogEntry;
+use crate::args::LogArgs;
+use crate::client::{Client, Error};
+use crate::output::{Output, printable};
+
+/// Shows the logs at a path. Who follows is connected again after a break, and misses nothing.
+pub(super) async fn run(client: &Client, output: Output, path: &[&str], args: &LogArgs) -> anyhow::Result<()> {
+    let now = Timestamp::now();
+    let mut query = vec![("follow", args.follow.to_string())];
+    query.extend(args.since.map(|since| ("since", since.before(now).to_string())));
+    query.extend(args.tail.map(|tail| ("tail", tail.to_string())));
+    let mut screen = Screen { timestamps: args.timestamps, at_start: true };
+    let (mut last, mut resumed_after, mut tries) = (None, None, 0);
+    loop {
+        let ended = async {
+            let mut entries = client.stream(path, &query).await?;
+            while let Some(message) = entries.try_next().await? {
+                let entry: LogEntry = serde_json::from_value(message.clone())?;
+                if resumed_after.is_some() && entry.time <= resumed_after {
+                    continue;
+                }
+                (last, tries) = (entry.time, 0);
+                if output.is_for_people() {
+                    screen.write(&entry)?;
+                } else {
+                    output.show_line(&message, String::new)?;
+                }
+            }
+            anyhow::Ok(())
+        };
+        let Err(error) = ended.await else { return Ok(()) };
+        let may_return = error.downcast_ref::<Error>().is_some_and(|cause| cause.is_transient() || cause.says("NodeNotOnline"));
+        let Some(shown_until) = last.filter(|_| args.follow && may_return && tries < MOST_TRIES) else { return Err(error) };
+        tries += 1;
+        tokio::time::sleep(RETRY_AFTER).await;
+        query = vec![("follow", true.to_string()), ("since", shown_until.to_string())];
+        resumed_after = Some(shown_until);
+    }
+}
+
+/// Standard output and standard error, as a container writes to its own.
+struct Screen {
+    timestamps: bool,
+    /// Whether what is written next begins a line.
+    at_start: bool,
+}
+
+impl Screen {
+    fn write(&mut self, entry: &LogEntry) -> io::Result<()> {
+        let time = entry.time.filter(|_| self.timestamps && self.at_start).map(|time| format!("{time} ")).unwrap_or_default();
+        let line = |is_terminal| format!("{time}{}", shown(&entry.text, is_terminal));
+        self.at_start = entry.text.ends_with('\n');
+        if entry.stream == "stderr" {
+            return io::stderr().write_all(line(io::stderr().is_terminal()).as_bytes());
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(line(out.is_terminal()).as_bytes())?;
+        out.flush()
+    }
+}
+
+/// The text as it is; for a terminal, without what would change it.
+fn shown(text: &str, is_terminal: bool) -> String {
+    match (is_terminal, text.strip_suffix('\n')) {
+        (false, _) => text.to_owned(),
+        (true, Some(line)) => format!("{}\n", printable(line)),
+        (true, None) => printable(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_get_no_control_characters() {
+        assert_eq!(shown("\u{1b}[2Jloss\t0.4\n", true), " [2Jloss 0.4\n");
+        assert_eq!(shown("\u{1b}[2Jloss\t0.4\n", false), "\u{1b}[2Jloss\t0.4\n");
+        assert_eq!(shown("half", true), "half");
+    }
+}
