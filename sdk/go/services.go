@@ -706,6 +706,69 @@ func (service *NodeAgentService) DeleteContainerByNodeIDContext(ctx context.Cont
 	return service.connection.do(ctx, request{method: "DELETE", path: "/api/nodes/{node_id}/containers/{id}", arguments: []any{nodeID, id}, params: first(params)}, nil)
 }
 
+// NodeAgentStreamContainerLogsParams are what [NodeAgentService.StreamContainerLogs] may be told. What is zero is not said.
+type NodeAgentStreamContainerLogsParams struct {
+	// The node; see the service.
+	NodeID string `query:"node_id"`
+	// Send what the container writes from now on as well, until it ends.
+	Follow bool `query:"follow"`
+	// Only the last so many entries; all when 0.
+	Tail int `query:"tail"`
+	// Only what was written then or later.
+	Since time.Time `query:"since"`
+}
+
+// StreamContainerLogs: sends what a container wrote to its standard output and error, oldest first; with follow until it ends.
+//
+// At most 16 at a time on one node. Errors: NOT_FOUND; FAILED_PRECONDITION (`LogsUnavailable`) where the container runtime
+// keeps none; RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED (`ReaderTooSlow`) for who takes nothing for five minutes while there is
+// more.
+//
+// At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node, FAILED_PRECONDITION
+// (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when it does not answer. On the agent
+// `node_id` may be empty and must otherwise be the agent's own.
+//
+// Needs the role `operator` or `admin`. Counts towards the general limit.
+func (service *NodeAgentService) StreamContainerLogs(id string, params ...NodeAgentStreamContainerLogsParams) iter.Seq2[LogEntry, error] {
+	return service.StreamContainerLogsContext(context.Background(), id, params...)
+}
+
+// StreamContainerLogsContext is [NodeAgentService.StreamContainerLogs] with a context.
+func (service *NodeAgentService) StreamContainerLogsContext(ctx context.Context, id string, params ...NodeAgentStreamContainerLogsParams) iter.Seq2[LogEntry, error] {
+	return stream[LogEntry](ctx, service.connection, request{method: "GET", path: "/api/v1/containers/{id}/logs", arguments: []any{id}, params: first(params)})
+}
+
+// NodeAgentStreamContainerLogsByNodeIDParams are what [NodeAgentService.StreamContainerLogsByNodeID] may be told. What is zero is not said.
+type NodeAgentStreamContainerLogsByNodeIDParams struct {
+	// Send what the container writes from now on as well, until it ends.
+	Follow bool `query:"follow"`
+	// Only the last so many entries; all when 0.
+	Tail int `query:"tail"`
+	// Only what was written then or later.
+	Since time.Time `query:"since"`
+}
+
+// StreamContainerLogsByNodeID: sends what a container wrote to its standard output and error, oldest first; with follow until
+// it ends.
+//
+// At most 16 at a time on one node. Errors: NOT_FOUND; FAILED_PRECONDITION (`LogsUnavailable`) where the container runtime
+// keeps none; RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED (`ReaderTooSlow`) for who takes nothing for five minutes while there is
+// more.
+//
+// At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node, FAILED_PRECONDITION
+// (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when it does not answer. On the agent
+// `node_id` may be empty and must otherwise be the agent's own.
+//
+// Needs the role `operator` or `admin`. Counts towards the general limit.
+func (service *NodeAgentService) StreamContainerLogsByNodeID(nodeID string, id string, params ...NodeAgentStreamContainerLogsByNodeIDParams) iter.Seq2[LogEntry, error] {
+	return service.StreamContainerLogsByNodeIDContext(context.Background(), nodeID, id, params...)
+}
+
+// StreamContainerLogsByNodeIDContext is [NodeAgentService.StreamContainerLogsByNodeID] with a context.
+func (service *NodeAgentService) StreamContainerLogsByNodeIDContext(ctx context.Context, nodeID string, id string, params ...NodeAgentStreamContainerLogsByNodeIDParams) iter.Seq2[LogEntry, error] {
+	return stream[LogEntry](ctx, service.connection, request{method: "GET", path: "/api/nodes/{node_id}/containers/{id}/logs", arguments: []any{nodeID, id}, params: first(params)})
+}
+
 // NodeAgentGetMetricsParams are what [NodeAgentService.GetMetrics] may be told. What is zero is not said.
 type NodeAgentGetMetricsParams struct {
 	// The node; see the service.
@@ -1664,6 +1727,34 @@ func (service *ClaimsService) Watch(id string) iter.Seq2[Claim, error] {
 // WatchContext is [ClaimsService.Watch] with a context.
 func (service *ClaimsService) WatchContext(ctx context.Context, id string) iter.Seq2[Claim, error] {
 	return stream[Claim](ctx, service.connection, request{method: "GET", path: "/api/gpu-claims/{id}/watch", arguments: []any{id}})
+}
+
+// ClaimsStreamLogsParams are what [ClaimsService.StreamLogs] may be told. What is zero is not said.
+type ClaimsStreamLogsParams struct {
+	// Send what the container writes from now on as well, until it ends.
+	Follow bool `query:"follow"`
+	// Only the last so many entries; all when 0.
+	Tail int `query:"tail"`
+	// Only what was written then or later.
+	Since time.Time `query:"since"`
+}
+
+// StreamLogs: sends what the claim's container wrote to its standard output and error, oldest first; with follow until it ends.
+//
+// A container's logs go with it: a claim that is placed anew has those of its new container only.
+//
+// Errors: NOT_FOUND; FAILED_PRECONDITION (`NoContainer`) while the claim has none, (`NodeNotOnline`); and as of
+// NodeAgentService.StreamContainerLogs.
+//
+// Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`, everybody's.
+// Counts towards the general limit.
+func (service *ClaimsService) StreamLogs(id string, params ...ClaimsStreamLogsParams) iter.Seq2[LogEntry, error] {
+	return service.StreamLogsContext(context.Background(), id, params...)
+}
+
+// StreamLogsContext is [ClaimsService.StreamLogs] with a context.
+func (service *ClaimsService) StreamLogsContext(ctx context.Context, id string, params ...ClaimsStreamLogsParams) iter.Seq2[LogEntry, error] {
+	return stream[LogEntry](ctx, service.connection, request{method: "GET", path: "/api/gpu-claims/{id}/logs", arguments: []any{id}, params: first(params)})
 }
 
 // EventsService has the operations of client.Events.

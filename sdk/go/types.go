@@ -1403,6 +1403,30 @@ func (page *ListWebhooksResponse) contents() ([]Webhook, int, int) {
 	return page.Webhooks, int(page.Page), int(page.Total)
 }
 
+// Something that a container wrote.
+type LogEntry struct {
+	// Where to.
+	Stream LogStream `json:"stream"`
+	// When.
+	Time time.Time `json:"time"`
+	// A line with its end, or a part of one that is longer than 16 KiB. What is not UTF-8 is replaced by U+FFFD.
+	Text string `json:"text"`
+}
+
+// Where a container writes.
+//
+//   - empty: Not known.
+//   - `stdout`: Its standard output.
+//   - `stderr`: Its standard error.
+type LogStream string
+
+// Words of [LogStream]. A newer server may have more.
+const (
+	LogStreamUnspecified LogStream = ""
+	LogStreamStdout      LogStream = "stdout"
+	LogStreamStderr      LogStream = "stderr"
+)
+
 // Credentials.
 type LoginRequest struct {
 	// The user name. It is required.

@@ -67,6 +67,7 @@ from .models import (
     ListRolesResponse,
     ListUsersResponse,
     ListWebhooksResponse,
+    LogEntry,
     LoginResponse,
     LogoutResponse,
     Machine,
@@ -788,6 +789,74 @@ class AsyncNodeAgentService:
             "DELETE",
             _path("/api/nodes/{node_id}/containers/{id}", node_id=node_id, id=id),
             headers={"Prefer": prefer},
+        )
+
+    def stream_container_logs(
+        self,
+        id: str,
+        *,
+        node_id: str | None = None,
+        follow: bool | None = None,
+        tail: int | None = None,
+        since: datetime | None = None,
+    ) -> _async.AsyncStream[LogEntry]:
+        """Sends what a container wrote to its standard output and error, oldest first; with follow until it ends.
+
+        At most 16 at a time on one node. Errors: NOT_FOUND; FAILED_PRECONDITION (`LogsUnavailable`) where the
+        container runtime keeps none; RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED (`ReaderTooSlow`) for who takes nothing
+        for five minutes while there is more.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        - node_id: The node; see the service.
+        - follow: Send what the container writes from now on as well, until it ends.
+        - tail: Only the last so many entries; all when 0.
+        - since: Only what was written then or later.
+        """
+        return self._connection.stream(
+            LogEntry,
+            "GET",
+            _path("/api/v1/containers/{id}/logs", id=id),
+            query={"node_id": node_id, "follow": follow, "tail": tail, "since": since},
+        )
+
+    def stream_container_logs_by_node_id(
+        self,
+        node_id: str,
+        id: str,
+        *,
+        follow: bool | None = None,
+        tail: int | None = None,
+        since: datetime | None = None,
+    ) -> _async.AsyncStream[LogEntry]:
+        """Sends what a container wrote to its standard output and error, oldest first; with follow until it ends.
+
+        At most 16 at a time on one node. Errors: NOT_FOUND; FAILED_PRECONDITION (`LogsUnavailable`) where the
+        container runtime keeps none; RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED (`ReaderTooSlow`) for who takes nothing
+        for five minutes while there is more.
+
+        At the control plane every request names the node; errors are then also NOT_FOUND for an unknown node,
+        FAILED_PRECONDITION (`NodeNotOnline`) for one that is not connected, and UNAVAILABLE or DEADLINE_EXCEEDED when
+        it does not answer. On the agent `node_id` may be empty and must otherwise be the agent's own.
+
+        Needs the role `operator` or `admin`. Counts towards the general limit.
+
+        - node_id: The node; see the service.
+        - id: The runtime's id, or an unambiguous beginning of 12 characters or more.
+        - follow: Send what the container writes from now on as well, until it ends.
+        - tail: Only the last so many entries; all when 0.
+        - since: Only what was written then or later.
+        """
+        return self._connection.stream(
+            LogEntry,
+            "GET",
+            _path("/api/nodes/{node_id}/containers/{id}/logs", node_id=node_id, id=id),
+            query={"follow": follow, "tail": tail, "since": since},
         )
 
     async def get_metrics(
@@ -1867,6 +1936,34 @@ class AsyncClaimsService:
         - id: The claim's id.
         """
         return self._connection.stream(Claim, "GET", _path("/api/gpu-claims/{id}/watch", id=id))
+
+    def stream_logs(
+        self,
+        id: str,
+        *,
+        follow: bool | None = None,
+        tail: int | None = None,
+        since: datetime | None = None,
+    ) -> _async.AsyncStream[LogEntry]:
+        """Sends what the claim's container wrote to its standard output and error, oldest first; with follow until it
+        ends.
+
+        A container's logs go with it: a claim that is placed anew has those of its new container only.
+
+        Errors: NOT_FOUND; FAILED_PRECONDITION (`NoContainer`) while the claim has none, (`NodeNotOnline`); and as of
+        NodeAgentService.StreamContainerLogs.
+
+        Needs a person's token, of any role. Reaches what is the caller's own; with the role `operator` or `admin`,
+        everybody's. Counts towards the general limit.
+
+        - id: The claim's id.
+        - follow: Send what the container writes from now on as well, until it ends.
+        - tail: Only the last so many entries; all when 0.
+        - since: Only what was written then or later.
+        """
+        return self._connection.stream(
+            LogEntry, "GET", _path("/api/gpu-claims/{id}/logs", id=id), query={"follow": follow, "tail": tail, "since": since}
+        )
 
 
 class AsyncEventsService:

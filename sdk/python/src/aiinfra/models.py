@@ -75,6 +75,8 @@ __all__ = [
     "ListRolesResponse",
     "ListUsersResponse",
     "ListWebhooksResponse",
+    "LogEntry",
+    "LogStream",
     "LoginResponse",
     "LogoutResponse",
     "Machine",
@@ -300,6 +302,19 @@ class JobStatus(_model.Word):
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
     LOST = "lost"
+
+
+class LogStream(_model.Word):
+    """Where a container writes.
+
+    - empty: Not known.
+    - `stdout`: Its standard output.
+    - `stderr`: Its standard error.
+    """
+
+    UNSPECIFIED = ""
+    STDOUT = "stdout"
+    STDERR = "stderr"
 
 
 class MachineRole(_model.Word):
@@ -1385,6 +1400,20 @@ class ListRolesResponse(_model.Model):
 
     roles: list[Role] = field(default_factory=list)
     """The roles, by name."""
+
+
+@dataclass
+class LogEntry(_model.Model):
+    """Something that a container wrote."""
+
+    stream: LogStream = LogStream.UNSPECIFIED
+    """Where to."""
+
+    time: datetime | None = None
+    """When."""
+
+    text: str = ""
+    """A line with its end, or a part of one that is longer than 16 KiB. What is not UTF-8 is replaced by U+FFFD."""
 
 
 @dataclass
