@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{
     Stream, StreamExt as _,
     stream::{self, BoxStream},
@@ -28,6 +28,9 @@ const WRITE_BYTES: usize = 1 << 20;
 
 /// How much is read at once.
 const READ_BYTES: usize = 256 << 10;
+
+/// How many pieces of a read may be on their way before one is worth no buffer of its own.
+const BUFFERS: usize = 4;
 
 /// Why content was not written.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +137,7 @@ impl Blobs {
         let opened = spawn_blocking(move || {
             let mut file = File::open(path)?;
             file.seek(SeekFrom::Start(start))?;
-            Ok(Reading { file, left: length })
+            Ok(Reading { file, left: length, buffers: Buffers::default() })
         });
         joined(opened.await)
     }
@@ -238,15 +241,37 @@ impl Writing {
 struct Reading {
     file: File,
     left: u64,
+    buffers: Buffers,
 }
 
 impl Reading {
     fn next(mut self) -> io::Result<(Bytes, Self)> {
         let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(READ_BYTES);
-        let mut buffer = vec![0; length];
-        self.file.read_exact(&mut buffer)?;
+        let buffer = self.buffers.free();
+        buffer.resize(length, 0);
+        self.file.read_exact(buffer)?;
         self.left -= length as u64;
-        Ok((buffer.into(), self))
+        Ok((buffer.split().freeze(), self))
+    }
+}
+
+/// A few buffers that are used again when what was read into them has gone out. New ones for each piece would go back to the allocator as
+/// fast as the disk reads, and it returns memory to the system by the second.
+#[derive(Default)]
+struct Buffers(Vec<BytesMut>);
+
+impl Buffers {
+    /// An empty buffer with room for a piece.
+    fn free(&mut self) -> &mut BytesMut {
+        let free = self.0.iter_mut().position(|buffer| buffer.try_reclaim(READ_BYTES));
+        let at = free.unwrap_or_else(|| {
+            if self.0.len() == BUFFERS {
+                self.0.swap_remove(0);
+            }
+            self.0.push(BytesMut::with_capacity(READ_BYTES));
+            self.0.len() - 1
+        });
+        &mut self.0[at]
     }
 }
 
@@ -308,6 +333,24 @@ mod tests {
         blobs.remove(&ids).await.unwrap();
         assert_eq!(files(&blobs), 0);
         assert!(blobs.read(&segments, 0..1).await.is_err());
+    }
+
+    #[test]
+    fn buffers_are_used_again_when_what_was_in_them_has_gone() {
+        let mut buffers = Buffers::default();
+        let mut read = || {
+            let buffer = buffers.free();
+            buffer.resize(READ_BYTES, 0);
+            buffer.split().freeze()
+        };
+        let (first, second) = (read(), read());
+        let place = first.as_ptr();
+        assert_ne!(place, second.as_ptr());
+        drop(first);
+        assert_eq!(read().as_ptr(), place);
+        let held = (0..2 * BUFFERS).map(|_| read()).collect::<Vec<_>>();
+        assert!(held.iter().all(|piece| piece.as_ptr() != second.as_ptr()));
+        assert!(buffers.0.len() <= BUFFERS);
     }
 
     #[tokio::test]
