@@ -50,7 +50,6 @@ impl FromStr for S3Upstream {
 }
 
 /// The routes of `/minio`; without an upstream they say which setting is missing.
-#[must_use]
 pub fn router(upstream: Option<S3Upstream>) -> Router {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));

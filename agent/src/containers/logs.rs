@@ -25,7 +25,7 @@ impl Containers {
         let id = self.get(&request.id).await?.id;
         let stopping = self.shutdown.clone();
         let stopped = self.shutdown.clone();
-        let last = async move { stopped.is_cancelled().then(|| Err(Error::Cancelled)) };
+        let last = async move { stopped.is_cancelled().then_some(Err(Error::Cancelled)) };
         let entries = self.runtime.logs(&id, range).map_ok(show).take_until(stopping.cancelled_owned());
         Ok(entries.chain(stream::once(last).filter_map(ready)).boxed())
     }

@@ -141,10 +141,10 @@ impl Drop for Waiting {
 }
 
 fn checked(outcome: Outcome) -> Result<Outcome> {
-    match outcome {
-        Outcome::Failure(failure) => Err(Error::Node(Box::new(to_status(&failure)))),
-        outcome => Ok(outcome),
+    if let Outcome::Failure(failure) = &outcome {
+        return Err(Error::Node(Box::new(to_status(failure))));
     }
+    Ok(outcome)
 }
 
 fn to_status(failure: &Failure) -> Status {
