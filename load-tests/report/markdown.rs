@@ -1,5 +1,6 @@
 //! The text of the report.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use utopia_load_tests::outcome::{Outcome, Verdict};
@@ -27,8 +28,7 @@ fn head(outcomes: &[Outcome]) -> String {
     let mut text =
         "# Load test report\n\nMade by `utopia-report` from the results of `load-tests/run.sh`; not written by hand.\n"
             .to_owned();
-    let mut runs = outcomes.iter().map(run).collect::<Vec<_>>();
-    runs.dedup();
+    let runs = outcomes.iter().map(run).collect::<BTreeSet<_>>();
     for run in runs {
         let _ = write!(text, "\n- {run}");
     }
