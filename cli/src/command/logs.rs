@@ -18,16 +18,16 @@ pub(super) async fn run(client: &Client, output: Output, path: &[&str], args: &L
     query.extend(args.since.map(|since| ("since", since.before(now).to_string())));
     query.extend(args.tail.map(|tail| ("tail", tail.to_string())));
     let mut screen = Screen { timestamps: args.timestamps, at_start: true };
-    let (mut last, mut resumed_after, mut tries) = (None, None, 0);
+    let (mut place, mut tries) = (Place::default(), 0);
     loop {
         let ended = async {
             let mut entries = client.stream(path, &query).await?;
             while let Some(message) = entries.try_next().await? {
                 let entry: LogEntry = serde_json::from_value(message.clone())?;
-                if resumed_after.is_some() && entry.time <= resumed_after {
+                if !place.passes(entry.time) {
                     continue;
                 }
-                (last, tries) = (entry.time, 0);
+                tries = 0;
                 if output.is_for_people() {
                     screen.write(&entry)?;
                 } else {
@@ -38,11 +38,44 @@ pub(super) async fn run(client: &Client, output: Output, path: &[&str], args: &L
         };
         let Err(error) = ended.await else { return Ok(()) };
         let may_return = error.downcast_ref::<Error>().is_some_and(|cause| cause.is_transient() || cause.says("NodeNotOnline"));
-        let Some(shown_until) = last.filter(|_| args.follow && may_return && tries < MOST_TRIES) else { return Err(error) };
+        let Some(shown_until) = place.resume().filter(|_| args.follow && may_return && tries < MOST_TRIES) else {
+            return Err(error);
+        };
         tries += 1;
         tokio::time::sleep(RETRY_AFTER).await;
         query = vec![("follow", true.to_string()), ("since", shown_until.to_string())];
-        resumed_after = Some(shown_until);
+    }
+}
+
+/// How far the entries have been shown. Several may have one time: the parts of a long line do.
+#[derive(Default)]
+struct Place {
+    time: Option<Timestamp>,
+    /// Entries of that time that were shown.
+    shown: usize,
+    /// Of these, those that come once more.
+    again: usize,
+}
+
+impl Place {
+    /// Whether the next entry is a new one, which is then shown.
+    fn passes(&mut self, time: Option<Timestamp>) -> bool {
+        if time == self.time && self.again > 0 {
+            self.again -= 1;
+            return false;
+        }
+        if time != self.time {
+            (self.time, self.shown) = (time, 0);
+        }
+        self.shown += 1;
+        self.again = 0;
+        true
+    }
+
+    /// From when on entries are asked for again.
+    fn resume(&mut self) -> Option<Timestamp> {
+        self.again = self.shown;
+        self.time
     }
 }
 
@@ -79,6 +112,20 @@ fn shown(text: &str, is_terminal: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_parts_of_a_long_line_only_those_come_again_that_were_shown() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        let mut place = Place::default();
+        assert!(place.passes(at(1)) && place.passes(at(2)) && place.passes(at(2)));
+        assert_eq!(place.resume(), at(2));
+        let again = [2, 2, 2, 3, 2].map(|second| place.passes(at(second)));
+        assert_eq!(again, [false, false, true, true, true]);
+        assert_eq!(place.resume(), at(2));
+        // It broke before anything came again.
+        assert_eq!(place.resume(), at(2));
+        assert_eq!([2, 4].map(|second| place.passes(at(second))), [false, true]);
+    }
 
     #[test]
     fn terminals_get_no_control_characters() {

@@ -1,7 +1,7 @@
 //! Content in files that never change, each under a random name. Keys never become paths.
 //!
 //! A file is written whole and synchronized before anything refers to it. Whoever gives up removes it; what a crash leaves behind is
-//! found by its age. Reading and writing keep one buffer each, however large the content.
+//! found by its age. Reading and writing keep a few buffers, however large the content.
 
 use std::{
     fs::{self, File},
