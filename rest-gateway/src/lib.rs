@@ -12,6 +12,7 @@ mod call;
 mod client;
 mod cors;
 mod docs;
+mod expect;
 mod graphql;
 mod grpc_web;
 mod openapi;

@@ -4,6 +4,7 @@
 //! connection that sends no complete request head in time is cut, whatever protocol it speaks.
 
 use std::{
+    convert::Infallible,
     io,
     net::SocketAddr,
     sync::{
@@ -22,6 +23,8 @@ use hyper_util::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service as _;
+
+use crate::expect::Withheld;
 
 /// How long a client may take to send a request head.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -114,7 +117,13 @@ impl Server {
             seen.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(lifetime.clone());
-            router.clone().call(request)
+            let (request, withheld) = Withheld::watch(request);
+            let answering = router.clone().call(request);
+            async move {
+                let mut answer = answering.await?;
+                withheld.answer(&mut answer);
+                Ok::<_, Infallible>(answer)
+            }
         });
         let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
@@ -168,8 +177,9 @@ fn is_about_resources(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use axum::routing::{get, put};
     use bytes::Bytes;
+    use http::StatusCode;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         sync::mpsc,
@@ -210,10 +220,45 @@ mod tests {
         served.unwrap();
     }
 
-    async fn read_until(stream: &mut TcpStream, text: &str) {
+    /// One request that asks before it sends its content, one more behind it, and all that is answered.
+    async fn asks_first(address: SocketAddr, path: &str, content: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: test\r\ncontent-length: 7\r\nexpect: 100-continue\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut received = read_until(&mut stream, "\r\n\r\n").await;
+        let next = format!("{content}PUT /read HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 4\r\n\r\nnext");
+        // The server may have hung up.
+        let _ = stream.write_all(next.as_bytes()).await;
+        let _ = stream.read_to_end(&mut received).await;
+        String::from_utf8_lossy(&received).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_with_an_answer_that_did_not_wait_for_the_content() {
+        let router = Router::new().route("/read", put(|content: String| async move { format!("<{content}>") }));
+        let router = router.route("/refused", put(|| async { StatusCode::FORBIDDEN }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let server = http(listener, router, shutdown.clone(), Duration::ZERO);
+        let client = async {
+            let read = asks_first(address, "/read", "content").await;
+            assert!(read.contains("<content>") && read.contains("<next>"), "{read}");
+
+            let refused = asks_first(address, "/refused", "").await;
+            assert!(refused.starts_with("HTTP/1.1 403 ") && refused.contains("connection: close"), "{refused}");
+            assert_eq!(refused.matches("HTTP/1.1").count(), 1, "what came behind is no request: {refused}");
+            shutdown.cancel();
+        };
+        let (served, ()) = tokio::join!(server, client);
+        served.unwrap();
+    }
+
+    async fn read_until(stream: &mut TcpStream, text: &str) -> Vec<u8> {
         let mut received = Vec::new();
         while !String::from_utf8_lossy(&received).contains(text) {
             assert_ne!(stream.read_buf(&mut received).await.unwrap(), 0, "the connection was cut");
         }
+        received
     }
 }
