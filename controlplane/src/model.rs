@@ -184,8 +184,7 @@ impl Claim {
     /// How many GPUs it asks for.
     #[must_use]
     pub fn gpu_count(&self) -> usize {
-        let count = self.spec.resources.as_ref().map_or(0, |resources| resources.gpu_count);
-        usize::try_from(count).unwrap_or(0)
+        gpu_count(&self.spec)
     }
 
     /// Neither ended nor deleted.
@@ -193,6 +192,28 @@ impl Claim {
     pub fn is_live(&self) -> bool {
         self.deleted_at.is_none() && !is_final(self.phase)
     }
+
+    /// Something is left to be done: it has not ended, or it is deleted and not forgotten yet.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        self.deleted_at.is_some() || !is_final(self.phase)
+    }
+}
+
+/// How many GPUs a claim asks for.
+#[must_use]
+pub fn gpu_count(spec: &ClaimSpec) -> usize {
+    let count = spec.resources.as_ref().map_or(0, |resources| resources.gpu_count);
+    usize::try_from(count).unwrap_or(0)
+}
+
+/// Why a claim waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// A stable word.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
 }
 
 /// Nothing follows this phase.

@@ -6,6 +6,7 @@
 pub mod changes;
 pub mod driver;
 pub mod execute;
+pub mod forecast;
 pub mod observe;
 pub mod plan;
 pub mod retry;

@@ -271,7 +271,7 @@ mod tests {
     fn outcome(situation: Situation) -> [usize; 3] {
         let fleet = Fleet::new(situation, 100);
         assert_eq!(fleet.size()[..2], [100, 800]);
-        let steps = plan(&fleet.snapshot());
+        let steps = plan(&fleet.snapshot()).steps;
         let placed = steps.iter().filter(|step| matches!(step, Step::Place { .. })).count();
         let waiting = steps.iter().filter(|step| matches!(step, Step::Wait { .. })).count();
         [placed, waiting, steps.len() - placed - waiting]

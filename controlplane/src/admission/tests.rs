@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Admission, Writer};
 use crate::{
     error::Error,
-    model::{Role, RolePolicy},
+    model::{Refusal, Role, RolePolicy},
     store::{
         AdmitError, NewClaim, Store,
         testing::{at, new_claim, on_both_databases, spec, trail, user},
@@ -101,7 +101,16 @@ async fn without_a_writer_everybody_hears_so() {
     let (admission, writer) = Admission::new();
     drop(writer);
     let (role, trail) = (Role::User, trail().clone());
-    let new = NewClaim { id: Uuid::nil(), user_id: 1, role, request_id: None, spec: spec(1), trail, now: at(0) };
+    let new = NewClaim {
+        id: Uuid::nil(),
+        user_id: 1,
+        role,
+        request_id: None,
+        spec: spec(1),
+        refusal: Refusal::default(),
+        trail,
+        now: at(0),
+    };
     let refused = admission.admit(new).await;
     assert!(matches!(refused, Err(AdmitError::Store(Error::Unavailable { .. }))), "{refused:?}");
 }

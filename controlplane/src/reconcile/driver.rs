@@ -9,7 +9,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{execute::Executor, observe, plan};
+use super::{execute::Executor, forecast::Forecast, observe, plan};
 use crate::{error::Result, link::Hub, model::Claim, store::Store, telemetry::Metrics};
 
 /// A pass is made at least this often.
@@ -37,6 +37,8 @@ pub struct Driver {
     pub hub: Hub,
     /// Does what is due.
     pub executor: Arc<Executor>,
+    /// Hears why claims wait.
+    pub forecast: Forecast,
     /// The rules that the operator sets.
     pub settings: plan::Settings,
     /// Counts passes.
@@ -46,9 +48,10 @@ pub struct Driver {
 impl Driver {
     /// Runs until cancelled.
     pub async fn run(self, cancel: CancellationToken) {
+        let mut claims = Vec::new();
         while !cancel.is_cancelled() {
             let begun = Instant::now();
-            let outcome = self.pass().await;
+            let outcome = self.pass(&mut claims).await;
             let took = begun.elapsed();
             let pause = match outcome {
                 // What was just placed is sent to its node soon.
@@ -73,19 +76,21 @@ impl Driver {
         }
     }
 
-    async fn pass(&self) -> Result<Outcome> {
+    /// One pass; `claims` are those of the last one, and those of this one afterwards.
+    async fn pass(&self, claims: &mut Vec<Claim>) -> Result<Outcome> {
         self.executor.forget_released().await?;
         let started = Instant::now();
         let nodes = observe::nodes(&self.hub, &self.store).await?;
         // The nodes first: a container that appears in between is then not yet seen, rather than taken for one without a claim.
-        let mut claims = self.store.unsettled_claims().await?;
-        claims.extend(self.ended_with_containers(&nodes, &claims).await?);
+        self.store.renew_unsettled_claims(claims).await?;
+        let ended = self.ended_with_containers(&nodes, claims).await?;
+        claims.extend(ended);
         let ledger = self.store.ledger().await?;
-        let snapshot =
-            plan::Snapshot { claims: &claims, nodes: &nodes, ledger: &ledger, now: self.hub.now(), settings: &self.settings };
-        let steps = plan::plan(&snapshot);
-        self.metrics.observe_pass(&claims, &nodes, ledger.len(), started.elapsed());
-        let progress = self.executor.run(steps, &claims).await?;
+        let snapshot = plan::Snapshot { claims, nodes: &nodes, ledger: &ledger, now: self.hub.now(), settings: &self.settings };
+        let plan::Plan { steps, refusals } = plan::plan(&snapshot);
+        self.metrics.observe_pass(claims, &nodes, ledger.len(), started.elapsed());
+        self.forecast.renew(refusals);
+        let progress = self.executor.run(steps, claims).await?;
         Ok(if progress { Outcome::Progress } else { Outcome::Settled })
     }
 

@@ -8,6 +8,7 @@ mod capacity;
 mod explain;
 mod held;
 mod queue;
+mod refusal;
 mod shape;
 mod track;
 
@@ -18,7 +19,7 @@ use utopia_proto::{claim::v1::ClaimPhase, link::v1::ContainerState};
 use uuid::Uuid;
 
 use self::by_node::Positions;
-pub use self::explain::explain;
+pub use self::{explain::explain, refusal::Refusals};
 use crate::model::{Claim, Gpu, GpuSet, LedgerRow, host::MaintenanceClaims};
 
 /// All that a pass looks at.
@@ -208,14 +209,23 @@ pub mod reason {
     pub const STALE_PLACEMENT: &str = "StalePlacement";
 }
 
+/// What a pass comes to.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is to be done, in this order.
+    pub steps: Vec<Step>,
+    /// Why claims wait.
+    pub refusals: Refusals,
+}
+
 /// The steps that are due: first for claims that have a node or are deleted, then for containers that nobody wants any more, then
 /// for claims that wait, the oldest first.
 #[must_use]
-pub fn plan(snapshot: &Snapshot<'_>) -> Vec<Step> {
+pub fn plan(snapshot: &Snapshot<'_>) -> Plan {
     let positions = Positions::new(snapshot.nodes);
     let mut steps = track::steps(snapshot, &positions);
-    queue::place(snapshot, &positions, &mut steps);
-    steps
+    let refusals = queue::place(snapshot, &positions, &mut steps);
+    Plan { steps, refusals }
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@ impl ControlPlane {
             admission: self.admission(tracker, background),
             hub: hub.clone(),
             changes: self.changes.clone(),
+            forecast: self.forecast.clone(),
             settings: self.plan_settings(),
             clock: clock.clone(),
         };

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result},
     link::Hub,
     model::{Claim, PageRequest, is_final},
-    reconcile::{self, changes::Changes},
+    reconcile::{self, changes::Changes, forecast::Forecast},
     store::{NewClaim, Store},
 };
 
@@ -39,6 +39,8 @@ pub struct Claims {
     pub hub: Hub,
     /// Tells who watches claims.
     pub changes: Changes,
+    /// Knows why claims wait.
+    pub forecast: Forecast,
     /// Places claims; explains why it does not.
     pub settings: reconcile::plan::Settings,
     /// Tells the time.
@@ -62,6 +64,7 @@ impl ClaimService for Claims {
             user_id: person.id,
             role: person.role,
             request_id: (!request_id.is_empty()).then_some(request_id),
+            refusal: self.forecast.of(&spec).unwrap_or_default(),
             spec,
             trail,
             now: self.clock.now(),

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     model::{
-        Claim, Role, RolePolicy,
+        Claim, Refusal, Role, RolePolicy,
         audit::{AuditResult, Change, Trail},
     },
 };
@@ -39,6 +39,8 @@ pub struct NewClaim {
     pub request_id: Option<String>,
     /// What is wanted.
     pub spec: ClaimSpec,
+    /// Why it will have to wait, where that is known already; empty where not.
+    pub refusal: Refusal,
     /// Who asks.
     pub trail: Trail,
     /// The time.
@@ -232,7 +234,7 @@ async fn insert(connection: &mut AnyConnection, admitted: &[(&NewClaim, &Claim)]
         let sql = batch::statement(
             "insert into claims (id, user_id, request_id, spec, gpu_count, phase, reason, message, epoch, container_id, generation, \
              created_at, updated_at) values ",
-            "($, $, $, $, $, $, '', '', $, '', $, $, $)",
+            "($, $, $, $, $, $, $, $, $, '', $, $, $)",
             admitted.len(),
             "",
             0,
@@ -240,6 +242,7 @@ async fn insert(connection: &mut AnyConnection, admitted: &[(&NewClaim, &Claim)]
         let bind = |query: Query<'static, Any, _>, (new, claim): &(&NewClaim, &Claim)| {
             let query = query.bind(claim.id.to_string()).bind(claim.user_id).bind(new.request_id.clone());
             let query = query.bind(claim.spec.encode_to_vec()).bind(gpu_count(claim)).bind(row::phase_word(claim.phase));
+            let query = query.bind(claim.reason.clone()).bind(claim.message.clone());
             let query = query.bind(claim.epoch).bind(claim.generation);
             query.bind(row::ms(claim.created_at)).bind(row::ms(claim.updated_at))
         };
@@ -265,13 +268,14 @@ async fn tell(connection: &mut AnyConnection, admitted: &[(&NewClaim, &Claim)]) 
 }
 
 fn pending(new: &NewClaim) -> Claim {
+    let Refusal { reason, message } = new.refusal.clone();
     Claim {
         id: new.id,
         user_id: new.user_id,
         spec: new.spec.clone(),
         phase: ClaimPhase::Pending,
-        reason: String::new(),
-        message: String::new(),
+        reason: reason.to_owned(),
+        message,
         node_id: None,
         epoch: 0,
         container_id: String::new(),

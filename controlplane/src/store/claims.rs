@@ -1,6 +1,8 @@
 //! What people do with claims once they are admitted: look, delete. Making one is in `admission`, what the reconciler does to it in
 //! `placement`.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{Row as _, any::AnyRow};
@@ -38,6 +40,13 @@ macro_rules! select_claims {
     };
 }
 pub(super) use select_claims;
+
+/// Which claims are [unsettled](Claim::is_unsettled).
+macro_rules! is_unsettled {
+    () => {
+        "(deleted_at is not null or phase in ('pending', 'scheduled', 'running'))"
+    };
+}
 
 impl Store {
     /// A claim that is not deleted.
@@ -126,11 +135,37 @@ impl Store {
     /// The claims that the reconciler has to do with: live ones, and deleted ones until they are forgotten. Oldest first.
     pub async fn unsettled_claims(&self) -> Result<Vec<Claim>> {
         const CONTEXT: &str = "load unsettled claims";
-        let query = sqlx::query(select_claims!(
-            "where deleted_at is not null or phase in ('pending', 'scheduled', 'running') order by created_at, id"
-        ));
+        let query = sqlx::query(concat!(select_claims!("where "), is_unsettled!(), " order by created_at, id"));
         let rows = query.fetch_all(&self.read).await.doing(CONTEXT)?;
         rows.iter().map(claim).collect::<Result<_, _>>().doing(CONTEXT)
+    }
+
+    /// Makes of claims that were read before what [`Self::unsettled_claims`] would answer now, but in no order. Those whose generation
+    /// is still the same are not read again: every change of a claim or of its GPUs makes it grow.
+    ///
+    /// # Errors
+    /// When the store fails; some of the claims are then missing, and read the next time.
+    pub async fn renew_unsettled_claims(&self, claims: &mut Vec<Claim>) -> Result<()> {
+        const CONTEXT: &str = "look for changed claims";
+        if claims.is_empty() {
+            *claims = self.unsettled_claims().await?;
+            return Ok(());
+        }
+        let query = sqlx::query(concat!("select id, generation from claims where ", is_unsettled!()));
+        let rows = query.fetch_all(&self.read).await.doing(CONTEXT)?;
+        let mut known: HashMap<_, _> = claims.drain(..).map(|claim| (claim.id, claim)).collect();
+        let mut changed = Vec::new();
+        for row in &rows {
+            let id = row::uuid(row, "id").doing(CONTEXT)?;
+            let generation: i64 = row.try_get("generation").doing(CONTEXT)?;
+            match known.remove(&id) {
+                Some(claim) if claim.generation == generation => claims.push(claim),
+                _ => changed.push(id),
+            }
+        }
+        // They may have been settled since.
+        claims.extend(self.claims_by_id(&changed).await?.into_iter().filter(Claim::is_unsettled));
+        Ok(())
     }
 }
 

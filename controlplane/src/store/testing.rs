@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{AdmitError, Admitted, EnrolNode, NewClaim, NewJoinToken, Options, PlaceOutcome, Placement, StatusChange, Store};
 use crate::{
     error::Result,
-    model::{Role, User, audit::Trail, people::NewUser},
+    model::{Refusal, Role, User, audit::Trail, people::NewUser},
 };
 
 /// Runs a test on a SQLite database in a directory of its own.
@@ -151,7 +151,16 @@ pub(crate) fn spec(gpu_count: i32) -> ClaimSpec {
 /// A claim to admit, without a key.
 pub(crate) fn new_claim(user: &User, gpu_count: i32, now: Timestamp) -> NewClaim {
     let (role, trail) = (user.role, trail().clone());
-    NewClaim { id: Uuid::now_v7(), user_id: user.id, role, request_id: None, spec: spec(gpu_count), trail, now }
+    NewClaim {
+        id: Uuid::now_v7(),
+        user_id: user.id,
+        role,
+        request_id: None,
+        spec: spec(gpu_count),
+        refusal: Refusal::default(),
+        trail,
+        now,
+    }
 }
 
 /// One at a time what the store does in groups.

@@ -12,6 +12,7 @@ use crate::{
 
 on_both_databases!(
     a_claim_is_accepted_nested_and_bare,
+    a_claim_that_joins_a_queue_says_what_it_waits_for,
     a_claim_that_cannot_be_read_is_refused_by_field,
     bodies_must_be_json_of_reasonable_size,
     the_quota_counts_all_live_claims,
@@ -27,12 +28,16 @@ async fn a_claim_is_accepted_nested_and_bare(plane: &Plane) {
     let user = plane.as_user();
     let spec = json!({"image": "nvidia/cuda:11.8.0-base-ubuntu22.04", "resources": {"gpuCount": 1}});
     for body in [json!({ "spec": spec }), spec] {
-        let claim = user.post(CLAIMS, &body).await.expect(202);
+        let mut claim = user.post(CLAIMS, &body).await.expect(202);
         assert_eq!(claim["user_id"], plane.people.user.id);
         assert_eq!(claim["spec"]["image"], "nvidia/cuda:11.8.0-base-ubuntu22.04");
         assert_eq!(claim["spec"]["resources"]["gpuCount"], 1);
+        // Whether it says why it waits is up to those before it.
+        for because in ["reason", "message"] {
+            assert!(claim["status"][because].take().is_string(), "{claim}");
+        }
         let status = json!({
-            "phase": "Pending", "nodeName": "", "containerID": "", "reason": "", "message": "", "nodeID": "", "gpuUUIDs": [],
+            "phase": "Pending", "nodeName": "", "containerID": "", "reason": null, "message": null, "nodeID": "", "gpuUUIDs": [],
         });
         assert_eq!(claim["status"], status);
         assert!(text(&claim, "created_at").ends_with('Z') && text(&claim, "updated_at").ends_with('Z'));
@@ -40,6 +45,14 @@ async fn a_claim_is_accepted_nested_and_bare(plane: &Plane) {
     }
     let cpu_only = claim(&user, 0).await;
     assert_eq!(cpu_only["spec"]["resources"]["gpuCount"], 0);
+}
+
+async fn a_claim_that_joins_a_queue_says_what_it_waits_for(plane: &Plane) {
+    let user = plane.as_user();
+    let first = claim(&user, 1).await;
+    let waiting = reaches(&user, text(&first, "id"), "Pending", "NoNodes").await;
+    let second = claim(&user, 0).await;
+    assert_eq!(second["status"], waiting["status"]);
 }
 
 async fn a_claim_that_cannot_be_read_is_refused_by_field(plane: &Plane) {

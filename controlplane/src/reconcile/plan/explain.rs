@@ -8,16 +8,16 @@ use super::{
     NodeView, Snapshot,
     by_node::Positions,
     held::Held,
-    queue::{self, Outlook, Refusal},
-    reason,
+    queue::{self, Outlook},
+    reason, refusal,
     shape::{Matcher, Shape},
 };
-use crate::model::{Claim, Gpu, GpuSet};
+use crate::model::{Claim, Gpu, GpuSet, Refusal};
 
 /// Why the claim waits, or where it is: its place in the queue, and what each node and GPU lacks.
 #[must_use]
 pub fn explain(claim: &Claim, snapshot: &Snapshot<'_>) -> ClaimExplanation {
-    let shape = Shape::of(claim);
+    let shape = Shape::of(&claim.spec);
     let held = Held::new(snapshot, &Positions::new(snapshot.nodes));
     let mut nodes: Vec<_> = snapshot.nodes.iter().enumerate().collect();
     nodes.sort_by(|(_, a), (_, b)| by_hostname(a, b));
@@ -73,7 +73,7 @@ fn outlook_refusal(shape: &Shape<'_>, snapshot: &Snapshot<'_>) -> Option<Refusal
             let matcher = shape.filter.matcher();
             let usable = snapshot.nodes.iter().filter(|node| node.is_usable());
             let of_kind = |node: &NodeView| node.gpus.iter().filter(|gpu| mismatch(gpu, &matcher).is_none()).count();
-            Some(Refusal::short_of(shape, usable.map(of_kind).max().unwrap_or(0)))
+            Some(refusal::short_of(shape, usable.map(of_kind).max().unwrap_or(0)))
         }
         Outlook::Unsettled => None,
         Outlook::Closed(refusal) => Some(refusal),

@@ -8,33 +8,19 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 use utopia_proto::claim::v1::ClaimPhase;
 use uuid::Uuid;
 
-use super::{NodeView, Snapshot, Step, by_node::Positions, capacity::Capacity, held::is_active, reason, shape::Shape};
-use crate::model::Claim;
+use super::{
+    NodeView, Snapshot, Step,
+    by_node::Positions,
+    capacity::Capacity,
+    held::is_active,
+    reason,
+    refusal::{self, Refusals},
+    shape::{OwnedShape, Shape},
+};
+use crate::model::{Claim, Refusal};
 
 /// How long a claim pauses after its node found a GPU in use: about a heartbeat, after which the GPU shows as busy here too.
 const PAUSE_AFTER_BUSY: Duration = Duration::from_secs(5);
-
-/// Why a claim waits.
-pub(super) struct Refusal {
-    pub(super) reason: &'static str,
-    pub(super) message: String,
-}
-
-impl Refusal {
-    fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
-
-    /// No node has the GPUs free. `largest` is the most that one node has, free or not.
-    pub(super) fn short_of(shape: &Shape<'_>, largest: usize) -> Self {
-        let message = if largest < shape.gpu_count {
-            format!("no node that is online has {shape}")
-        } else {
-            format!("no node that is online has {shape} free")
-        };
-        Self::new(reason::INSUFFICIENT_GPUS, message)
-    }
-}
 
 /// Whether anything can be placed at all.
 pub(super) enum Outlook {
@@ -47,15 +33,18 @@ pub(super) enum Outlook {
 }
 
 /// Places what fits, and says why the rest waits.
-pub(super) fn place(snapshot: &Snapshot<'_>, positions: &Positions, steps: &mut Vec<Step>) {
+pub(super) fn place(snapshot: &Snapshot<'_>, positions: &Positions, steps: &mut Vec<Step>) -> Refusals {
     let queue = waiting(snapshot);
     if queue.is_empty() {
-        return;
+        return Refusals::None;
     }
     match outlook(snapshot.nodes) {
-        Outlook::Open => place_each(snapshot, positions, &queue, steps),
-        Outlook::Unsettled => {}
-        Outlook::Closed(refusal) => queue.iter().for_each(|claim| wait(claim, &refusal, steps)),
+        Outlook::Open => Refusals::Some(place_each(snapshot, positions, &queue, steps)),
+        Outlook::Unsettled => Refusals::None,
+        Outlook::Closed(refusal) => {
+            queue.iter().for_each(|claim| wait(claim, &refusal, steps));
+            Refusals::All(refusal)
+        }
     }
 }
 
@@ -75,35 +64,45 @@ pub(super) fn outlook(nodes: &[NodeView]) -> Outlook {
     let online = || nodes.iter().filter(|node| node.online);
     let mut in_service = online().filter(|node| node.maintenance.is_none()).peekable();
     if nodes.is_empty() {
-        Outlook::Closed(Refusal::new(reason::NO_NODES, "no node has joined"))
+        Outlook::Closed(refused(reason::NO_NODES, "no node has joined"))
     } else if online().next().is_none() {
-        Outlook::Closed(Refusal::new(reason::NO_NODES, "no node is online"))
+        Outlook::Closed(refused(reason::NO_NODES, "no node is online"))
     } else if in_service.peek().is_none() {
-        Outlook::Closed(Refusal::new(reason::NODE_IN_MAINTENANCE, "every node that is online is in maintenance"))
+        Outlook::Closed(refused(reason::NODE_IN_MAINTENANCE, "every node that is online is in maintenance"))
     } else if in_service.any(|node| node.runtime_ready) {
         Outlook::Unsettled
     } else {
         let message = "the container runtime answers on no node that is online";
-        Outlook::Closed(Refusal::new(reason::RUNTIME_UNAVAILABLE, message))
+        Outlook::Closed(refused(reason::RUNTIME_UNAVAILABLE, message))
     }
 }
 
-fn place_each<'a>(snapshot: &Snapshot<'a>, positions: &Positions, queue: &[&'a Claim], steps: &mut Vec<Step>) {
+fn refused(reason: &'static str, message: &str) -> Refusal {
+    Refusal { reason, message: message.to_owned() }
+}
+
+fn place_each<'a>(
+    snapshot: &Snapshot<'a>,
+    positions: &Positions,
+    queue: &[&'a Claim],
+    steps: &mut Vec<Step>,
+) -> HashMap<OwnedShape, Refusal> {
     let mut capacity = Capacity::new(snapshot, positions);
     let mut refusals: HashMap<Shape<'a>, Refusal> = HashMap::new();
     let leaving = leaving(snapshot);
     for claim in queue.iter().filter(|claim| !pauses(claim, snapshot) && !leaving.contains(&claim.id)) {
-        let shape = Shape::of(claim);
+        let shape = Shape::of(&claim.spec);
         if let Some(refusal) = refusals.get(&shape) {
             wait(claim, refusal, steps);
         } else if let Some((node, gpus)) = capacity.take(&shape) {
             steps.push(Step::Place { claim: claim.id, generation: claim.generation, node: node.id, gpus });
         } else {
-            let refusal = Refusal::short_of(&shape, capacity.largest(&shape));
+            let refusal = refusal::short_of(&shape, capacity.largest(&shape));
             wait(claim, &refusal, steps);
             refusals.insert(shape, refusal);
         }
     }
+    refusals.into_iter().map(|(shape, refusal)| (shape.to_owned(), refusal)).collect()
 }
 
 /// The claims whose containers are about to be removed from nodes in maintenance: they are not placed anew before, so that nothing

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use utopia_proto::claim::v1::Resources;
+use utopia_proto::claim::v1::{ClaimSpec, Resources};
 
-use crate::model::Claim;
+use crate::model::gpu_count;
 
 /// What every GPU of a claim must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,13 +46,26 @@ pub(super) struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
-    /// What the claim asks for.
-    pub(super) fn of(claim: &'a Claim) -> Self {
+    /// What a claim asks for.
+    pub(super) fn of(spec: &'a ClaimSpec) -> Self {
         let filter =
             |resources: &'a Resources| Filter { model: resources.gpu_model.trim(), memory_mb: resources.gpu_memory_mb.max(0) };
-        let filter = claim.spec.resources.as_ref().map_or(Filter { model: "", memory_mb: 0 }, filter);
-        Self { gpu_count: claim.gpu_count(), filter }
+        let filter = spec.resources.as_ref().map_or(Filter { model: "", memory_mb: 0 }, filter);
+        Self { gpu_count: gpu_count(spec), filter }
     }
+
+    pub(super) fn to_owned(self) -> OwnedShape {
+        let Self { gpu_count, filter: Filter { model, memory_mb } } = self;
+        OwnedShape { gpu_count, model: model.to_owned(), memory_mb }
+    }
+}
+
+/// A [`Shape`] that outlives its claim.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OwnedShape {
+    gpu_count: usize,
+    model: String,
+    memory_mb: i64,
 }
 
 impl fmt::Display for Shape<'_> {

@@ -46,7 +46,7 @@ impl World {
     }
 
     fn plan(&self) -> Vec<Step> {
-        plan(&self.snapshot())
+        plan(&self.snapshot()).steps
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    model::{PageRequest, Role, RolePolicy},
+    model::{PageRequest, Refusal, Role, RolePolicy},
     store::{
         AdmitError, NewClaim, Store,
         testing::{at, new_claim, on_both_databases, status, trail, user},
@@ -32,6 +32,12 @@ async fn an_admitted_claim_is_pending(store: Store) {
     assert_eq!(found, admitted.claim);
     assert_eq!((found.user_id, found.phase, &found.spec), (alice.id, ClaimPhase::Pending, &new.spec));
     assert_eq!((found.generation, found.epoch, found.created_at, found.updated_at), (1, 0, at(7), at(7)));
+
+    let refusal = Refusal { reason: "NoNodes", message: "no node has joined".to_owned() };
+    let queued = NewClaim { refusal, ..new_claim(&alice, 0, at(7)) };
+    let queued = store.admit_claim(queued, Role::User, trail()).await.unwrap().claim;
+    assert_eq!((queued.reason.as_str(), queued.message.as_str()), ("NoNodes", "no node has joined"));
+    assert_eq!(store.claim(queued.id).await.unwrap().unwrap(), queued);
 
     let nobody = NewClaim { id: Uuid::new_v4(), user_id: 99, ..new };
     let refused = store.admit_claim(nobody, Role::User, trail()).await;

@@ -20,6 +20,7 @@ on_both_databases!(
     in_a_group_each_change_is_done_or_not_by_itself,
     waiting_reasons_are_written_in_bulk,
     unsettled_claims_come_oldest_first_with_their_gpus,
+    claims_that_were_read_before_are_brought_up_to_date,
 );
 
 fn uuids(names: &[&str]) -> Vec<String> {
@@ -192,14 +193,12 @@ async fn in_a_group_each_change_is_done_or_not_by_itself(store: Store) {
     assert_eq!(store.ledger().await.unwrap().len(), 98);
 }
 
+fn waiting(id: Uuid, generation: i64) -> Waiting {
+    Waiting { id, generation, reason: "InsufficientGPUs".to_owned(), message: "no node has 1 free GPU".to_owned() }
+}
+
 async fn waiting_reasons_are_written_in_bulk(store: Store) {
     let user = user(&store, "alice", Role::Admin).await;
-    let waiting = |id, generation| Waiting {
-        id,
-        generation,
-        reason: "InsufficientGPUs".to_owned(),
-        message: "no node has 1 free GPU".to_owned(),
-    };
     let first = claim(&store, &user, 1).await;
     let changed = claim(&store, &user, 1).await;
     let deleted = claim(&store, &user, 1).await;
@@ -215,6 +214,33 @@ async fn waiting_reasons_are_written_in_bulk(store: Store) {
     // The same again changes nothing.
     assert_eq!(store.set_waiting(&[waiting(first, 2)], at(3)).await.unwrap(), 0);
     assert_eq!(store.set_waiting(&[], at(3)).await.unwrap(), 0);
+}
+
+async fn claims_that_were_read_before_are_brought_up_to_date(store: Store) {
+    let user = user(&store, "alice", Role::Admin).await;
+    let node_id = node(&store, "a", 3).await;
+    let mut known = Vec::new();
+    let mut renewed = async || {
+        store.renew_unsettled_claims(&mut known).await.unwrap();
+        known.sort_by_key(|claim| (claim.created_at, claim.id));
+        assert_eq!(known, store.unsettled_claims().await.unwrap());
+        known.len()
+    };
+    assert_eq!(renewed().await, 0);
+    let (moves, ends, stays) = (claim(&store, &user, 1).await, claim(&store, &user, 1).await, claim(&store, &user, 1).await);
+    assert_eq!(renewed().await, 3);
+    store.place_claim(moves, 1, node_id, &uuids(&["GPU-a-1"]), at(1)).await.unwrap();
+    store.set_claim_status(ends, 1, status(ClaimPhase::Failed, "Because"), at(2)).await.unwrap();
+    assert_eq!(renewed().await, 2);
+    store.set_waiting(&[waiting(stays, 1)], at(3)).await.unwrap();
+    claim(&store, &user, 1).await;
+    assert_eq!(renewed().await, 3);
+    store.delete_node(node_id, true, at(4), trail()).await.unwrap();
+    assert_eq!(renewed().await, 2);
+    store.delete_claim(stays, None, at(5), trail()).await.unwrap();
+    assert_eq!(renewed().await, 2);
+    store.forget_claims(&[stays]).await.unwrap();
+    assert_eq!(renewed().await, 1);
 }
 
 async fn unsettled_claims_come_oldest_first_with_their_gpus(store: Store) {

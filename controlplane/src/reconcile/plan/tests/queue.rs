@@ -121,6 +121,20 @@ fn a_fleet_that_can_take_nothing_says_why() {
 }
 
 #[test]
+fn what_a_pass_refuses_it_would_refuse_to_all_that_ask_for_the_same() {
+    let refused = |world: &World, claim: Claim| plan(&world.snapshot()).refusals.of(&claim.spec).map(|refusal| refusal.reason);
+    let full = World::new([pending(1, 2), wants(pending(2, 1), "h100", 80), pending(3, 1)], [node(1, 1)]);
+    assert_eq!(refused(&full, pending(9, 2)), Some("InsufficientGPUs"));
+    assert_eq!(refused(&full, wants(pending(9, 1), " h100 ", 80)), Some("InsufficientGPUs"));
+    assert_eq!(refused(&full, wants(pending(9, 1), "h100", 40)), None, "nobody asked for that");
+    assert_eq!(refused(&full, pending(9, 1)), None, "it fitted");
+
+    let empty = World::new([pending(1, 2)], []);
+    assert_eq!(refused(&empty, pending(9, 1)), Some("NoNodes"));
+    assert_eq!(refused(&World::new([], []), pending(9, 1)), None, "nobody waited");
+}
+
+#[test]
 fn a_claim_is_left_alone_while_the_only_node_arrives() {
     let arriving = NodeView { inventory_complete: false, ..node(1, 8) };
     assert_eq!(World::new([pending(1, 1)], [arriving, offline(2, now())]).plan(), []);
