@@ -24,10 +24,10 @@ pub fn loopback(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// The middle one of some values; not a number when there are none.
+/// The middle one of those values that are numbers; not a number when there are none.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
+    let mut sorted = values.iter().copied().filter(|value| !value.is_nan()).collect::<Vec<_>>();
     sorted.sort_by(f64::total_cmp);
     match (sorted.len() / 2, sorted.len() % 2) {
         (_, 0) if sorted.is_empty() => f64::NAN,
@@ -43,6 +43,7 @@ mod tests {
     #[test]
     fn medians() {
         assert!(median(&[]).is_nan());
+        assert!((median(&[f64::NAN, 3.0]) - 3.0).abs() < f64::EPSILON);
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
         assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
     }

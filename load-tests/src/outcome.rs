@@ -61,7 +61,7 @@ pub struct Measure {
     /// The median of the samples.
     #[serde(deserialize_with = "number")]
     pub value: f64,
-    /// One for each round.
+    /// One for each round that found something.
     pub samples: Vec<f64>,
 }
 
@@ -118,9 +118,10 @@ pub struct Line {
 }
 
 impl Measure {
-    /// A measure with the median of its samples.
+    /// A measure with the median of its samples. Rounds that found nothing, and so no number, are left out.
     #[must_use]
-    pub fn new(subject: &str, what: &str, unit: &str, samples: Vec<f64>) -> Self {
+    pub fn new(subject: &str, what: &str, unit: &str, mut samples: Vec<f64>) -> Self {
+        samples.retain(|sample| !sample.is_nan());
         let value = median(&samples);
         Self { subject: subject.to_owned(), what: what.to_owned(), unit: unit.to_owned(), value, samples }
     }
@@ -317,7 +318,7 @@ mod tests {
         let mut outcome = Outcome::new("bench x", serde_json::Value::Null);
         let ours = outcome.measure("ours", "CPU per call", "µs", vec![12.0, 10.0, 11.0]);
         let bare = outcome.measure("bare", "CPU per call", "µs", vec![10.0]);
-        outcome.measure("ours", "calls", "", vec![5_000.0]);
+        outcome.measure("ours", "calls", "", vec![f64::NAN, 5_000.0]);
         outcome.verdict(1, "ours / bare", ours / bare, Limit::AtMost(1.15), "×");
         outcome.verdict(2, "nothing", f64::NAN, Limit::AtLeast(0.5), "×");
         let table = outcome.table();
