@@ -8,11 +8,12 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 /// The most rows of one statement: SQLite takes 32,766 values, and larger statements are no faster.
 pub(super) const ROWS: usize = 500;
 
-/// Cuts rows into pieces of few different sizes, so that each statement is prepared once per connection and found again: whole
-/// ones of [`ROWS`], and the rest in powers of two.
+/// Cuts rows into few pieces, of few different sizes, so that each statement is prepared once per connection and found again: whole
+/// ones of [`ROWS`], and the rest in numbers of which only the first three binary digits are not 0.
 pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let (piece, rest) = rows.split_at(if rows.len() < ROWS { 1 << rows.len().checked_ilog2()? } else { ROWS });
+        let small_digits = rows.len().checked_ilog2()?.saturating_sub(2);
+        let (piece, rest) = rows.split_at(if rows.len() < ROWS { rows.len() >> small_digits << small_digits } else { ROWS });
         rows = rest;
         Some(piece)
     })
@@ -46,12 +47,15 @@ mod tests {
     use super::{ROWS, pieces, statement};
 
     #[test]
-    fn pieces_are_whole_or_powers_of_two() {
+    fn pieces_are_whole_or_of_round_sizes() {
         let sizes = |rows: usize| pieces(&vec![(); rows]).map(<[()]>::len).collect::<Vec<_>>();
         assert!(sizes(0).is_empty());
         assert_eq!(sizes(1), [1]);
-        assert_eq!(sizes(100), [64, 32, 4]);
-        assert_eq!(sizes(2 * ROWS + 3), [ROWS, ROWS, 2, 1]);
+        assert_eq!(sizes(7), [7]);
+        assert_eq!(sizes(63), [56, 7]);
+        assert_eq!(sizes(100), [96, 4]);
+        assert_eq!(sizes(127), [112, 14, 1]);
+        assert_eq!(sizes(2 * ROWS + 3), [ROWS, ROWS, 3]);
     }
 
     #[test]

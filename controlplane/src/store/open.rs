@@ -18,6 +18,10 @@ use crate::error::{Error, Result};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
+/// A connection to PostgreSQL that has lain idle for longer is asked whether it is still there before it is used: that is one more way
+/// to the server and back.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
 /// How many connections, and how long to wait for one.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -63,6 +67,8 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Store> {
     let path = prepare_file(path).await?;
     let connect = connect_options(&sqlite_url(&path)?)?;
     let pool = AnyPoolOptions::new().acquire_timeout(options.acquire_timeout).idle_timeout(None).max_lifetime(None);
+    // A file does not go away like a server.
+    let pool = pool.test_before_acquire(false);
     let write = pool.clone().max_connections(1).after_connect(|connection, _| {
         Box::pin(async move {
             // Full: a commit that was answered survives a loss of power. Fast: what is deleted or replaced leaves nothing readable
@@ -134,6 +140,16 @@ async fn open_postgres(url: &str, options: Options) -> Result<Store> {
     let pool = AnyPoolOptions::new()
         .max_connections(options.postgres_connections.max(1))
         .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, pooled| {
+            Box::pin(async move {
+                // It was seen to be well when it was put back.
+                if pooled.idle_for > TRUSTED_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(connect);
     let lock_rows = ") order by id for no key update";
     Ok(Store { write: pool.clone(), read: pool, begin: "begin", lock_rows, appended: Arc::default() })
