@@ -36,14 +36,14 @@ pub(super) enum Outlook {
 pub(super) fn place(snapshot: &Snapshot<'_>, positions: &Positions, steps: &mut Vec<Step>) -> Refusals {
     let queue = waiting(snapshot);
     if queue.is_empty() {
-        return Refusals::None;
+        return Refusals::Nobody;
     }
     match outlook(snapshot.nodes) {
-        Outlook::Open => Refusals::Some(place_each(snapshot, positions, &queue, steps)),
-        Outlook::Unsettled => Refusals::None,
+        Outlook::Open => Refusals::ByShape(place_each(snapshot, positions, &queue, steps)),
+        Outlook::Unsettled => Refusals::Nobody,
         Outlook::Closed(refusal) => {
             queue.iter().for_each(|claim| wait(claim, &refusal, steps));
-            Refusals::All(refusal)
+            Refusals::Everybody(refusal)
         }
     }
 }

@@ -15,16 +15,16 @@ pub(super) fn short_of(shape: &Shape<'_>, largest: usize) -> Refusal {
     Refusal { reason: reason::INSUFFICIENT_GPUS, message: format!("no node that is online has {shape}{free}") }
 }
 
-/// What a pass refused.
+/// Whom a pass refused, and why.
 #[derive(Debug, Default)]
 pub enum Refusals {
-    /// Nothing.
+    /// Nobody.
     #[default]
-    None,
-    /// Whatever waited.
-    All(Refusal),
-    /// Claims that ask for the same.
-    Some(HashMap<OwnedShape, Refusal>),
+    Nobody,
+    /// Everybody who waited, whatever they ask for.
+    Everybody(Refusal),
+    /// Those who ask for the same.
+    ByShape(HashMap<OwnedShape, Refusal>),
 }
 
 impl Refusals {
@@ -32,9 +32,9 @@ impl Refusals {
     #[must_use]
     pub fn of(&self, spec: &ClaimSpec) -> Option<&Refusal> {
         match self {
-            Self::None => None,
-            Self::All(refusal) => Some(refusal),
-            Self::Some(by_shape) => by_shape.get(&Shape::of(spec).to_owned()),
+            Self::Nobody => None,
+            Self::Everybody(refusal) => Some(refusal),
+            Self::ByShape(by_shape) => by_shape.get(&Shape::of(spec).to_owned()),
         }
     }
 }
